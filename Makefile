@@ -1,0 +1,42 @@
+# Everything a fresh machine needs is set up here; `make run` and `make test` are enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SHOPFLOW := $(BIN)/shopflow
+# A Shopify product export; without one `make run` loads a generated shop.
+SHOPIFY ?= ../shared/data/shopify-apparel.csv
+
+.PHONY: run test setup check bench lock
+
+run: setup
+	@$(SHOPFLOW) demo run --shopify "$(SHOPIFY)"
+
+test: setup check
+	@echo "== tests, against a real PostgreSQL"
+	@$(BIN)/pytest -n 2
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("ShopFlow needs Python 3.11 or later, this is " + sys.version.split()[0] + ": make PYTHON=python3.12 ...")'
+	@echo "== making $(VENV) with the locked dependencies (about a minute, once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+check: setup
+	@echo "== lint, format, types, import contracts"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: setup
+	@$(BIN)/python -m bench all
+
+# After a change of the dependencies in pyproject.toml.
+lock: setup
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
+	  --python-version 3.11 --all-extras --custom-compile-command "make lock" \
+	  --output-file requirements.lock pyproject.toml

@@ -1,0 +1,3 @@
+"""ShopFlow: the commerce database as a Python package."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,237 @@
+"""The configuration, read once into one frozen object: environment over file over default."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
+
+import msgspec
+import platformdirs
+
+from shopflow.errors import ConfigurationError
+
+Environment = Literal["development", "staging", "production"]
+Source = str
+
+# §5.2: connections and idle seconds by environment.
+POOL_LIMITS: Mapping[Environment, tuple[int, float]] = {
+    "development": (5, 10.0),
+    "staging": (10, 30.0),
+    "production": (20, 30.0),
+}
+SYSTEM_HOME = Path("/var/lib/shopflow")
+# The roles of a shop are its schema's name and a suffix, and an identifier holds 63 bytes.
+SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,49}")
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that can be set; each field is `SHOPFLOW_<FIELD>` in the environment.
+
+    Times are in seconds. `database_url` None with `server_from_pg_variables` False means the
+    embedded server in `home`.
+    """
+
+    environment: Environment = "development"
+    home: Path
+    database_url: str | None = None
+    server_from_pg_variables: bool = False
+    schema: str = "shopflow"
+    database_role: str | None = None
+    server_user: str = "shopflow"
+    port: int | None = None
+    processes: int = 1
+    pool_max_size: int
+    pool_max_idle: float
+    pool_timeout: float = 2.0
+    pool_max_uses: int = 7500
+    application_name: str = "shopflow"
+    statement_timeout: float = 30.0
+    lock_timeout: float = 5.0
+    idle_in_transaction_session_timeout: float = 60.0
+    sources: Mapping[str, Source] = msgspec.field(default_factory=dict)
+
+    @property
+    def embedded(self) -> bool:
+        """Whether ShopFlow runs the server itself."""
+        return self.database_url is None and not self.server_from_pg_variables
+
+    @property
+    def search_path(self) -> str:
+        """Where unqualified names are looked up: the shop's schema, then extensions."""
+        return f"{self.schema}, public"
+
+    def shown(self) -> dict[str, tuple[str, Source]]:
+        """Return each setting as text with where it came from; the URL without its password."""
+        return {
+            field: (_shown(field, getattr(self, field)), self.sources.get(field, "default"))
+            for field in self.__struct_fields__
+            if field not in {"sources", "server_from_pg_variables"}
+        }
+
+    def __repr__(self) -> str:
+        """Show the settings as `shown` does, so that no log ever holds the password."""
+        return f"Settings({', '.join(f'{key}={value}' for key, (value, _) in self.shown().items())})"
+
+
+def without_password(url: str) -> str:
+    """Return a connection URL with its password, wherever it stands, taken out."""
+    parts = urlsplit(url)
+    query = "&".join(
+        part for part in parts.query.split("&") if part and not part.startswith("password=")
+    )
+    login, at, hosts = parts.netloc.rpartition("@")
+    user = login.partition(":")[0]
+    return parts._replace(netloc=f"{user}{at}{hosts}", query=query).geturl()
+
+
+def load(
+    environ: Mapping[str, str] | None = None, *, file: Path | None = None, **overrides: object
+) -> Settings:
+    """Read the settings from `overrides`, then the environment, then a TOML file, then defaults.
+
+    Args:
+        environ: the environment, by default this process's.
+        file: the TOML file, by default `$SHOPFLOW_CONFIG` or `shopflow.toml` here, if there.
+        overrides: values that win over everything, by field name.
+
+    Raises:
+        ConfigurationError: for an unknown key or a value that cannot work, naming both.
+    """
+    environ = os.environ if environ is None else environ
+    given = _from_file(environ, file) | _from_environment(environ)
+    given |= {key: (value, "argument") for key, value in overrides.items()}
+    unknown = given.keys() - set(_PARSERS)
+    if unknown:
+        raise ConfigurationError(f"unknown setting: {', '.join(sorted(unknown))}")
+    values = {
+        key: _parsed(key, value, source)
+        for key, (value, source) in given.items()
+        if value is not None
+    }
+    sources = {key: given[key][1] for key in values}
+    environment = values.get("environment", "development")
+    max_size, max_idle = POOL_LIMITS[environment]
+    for key, value in (("pool_max_size", max_size), ("pool_max_idle", max_idle)):
+        if key not in values:
+            values[key] = value
+            sources[key] = f"default for {environment}"
+    values.setdefault("home", _default_home())
+    if "database_url" not in values:
+        named = [key for key in ("PGHOST", "PGHOSTADDR", "PGSERVICE") if environ.get(key)]
+        if named:
+            values["server_from_pg_variables"] = True
+            sources["database_url"] = f"environment: {', '.join(named)}"
+    return Settings(**values, sources=sources)
+
+
+def _default_home() -> Path:
+    # The server cannot run as root, and its own user cannot enter /root.
+    if os.geteuid() == 0:
+        return SYSTEM_HOME
+    return Path(platformdirs.user_data_dir("shopflow"))
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[object, Source]]:
+    found: dict[str, tuple[object, Source]] = {}
+    for field in _PARSERS:
+        key = f"SHOPFLOW_{field.upper()}"
+        if environ.get(key):
+            found[field] = (environ[key], f"environment: {key}")
+    if "database_url" not in found and environ.get("DATABASE_URL"):
+        found["database_url"] = (environ["DATABASE_URL"], "environment: DATABASE_URL")
+    return found
+
+
+def _from_file(environ: Mapping[str, str], file: Path | None) -> dict[str, tuple[object, Source]]:
+    named = file or (Path(environ["SHOPFLOW_CONFIG"]) if environ.get("SHOPFLOW_CONFIG") else None)
+    path = named or Path("shopflow.toml")
+    if named is None and not path.is_file():
+        return {}
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path} is not TOML: {error}") from error
+    return {key: (value, f"file: {path}") for key, value in content.items()}
+
+
+def _shown(field: str, value: object) -> str:
+    if value is None:
+        return "not set"
+    return without_password(str(value)) if field == "database_url" else str(value)
+
+
+def _parsed(key: str, value: object, source: Source) -> Any:
+    try:
+        return _PARSERS[key](value)
+    except (ValueError, TypeError) as error:
+        shown = "the value" if key == "database_url" else repr(value)
+        raise ConfigurationError(f"{key} ({source}): {error}, not {shown}") from None
+
+
+def _one_of_environments(value: object) -> Environment:
+    names: tuple[Environment, ...] = get_args(Environment)
+    for name in names:
+        if value == name:
+            return name
+    raise ValueError(f"must be one of {', '.join(get_args(Environment))}")
+
+
+def _schema(value: object) -> str:
+    if not SCHEMA_NAME.fullmatch(str(value)) or str(value).startswith("pg_"):
+        raise ValueError("must be a lower-case name of letters, digits and _, at most 50 long")
+    return str(value)
+
+
+def _url(value: object) -> str:
+    if urlsplit(str(value)).scheme not in {"postgresql", "postgres"}:
+        raise ValueError("must be a URL such as postgresql://user@host/database")
+    return str(value)
+
+
+def _number(kind: Callable[[str], Any], low: float, high: float) -> Callable[[object], Any]:
+    word = "a whole number" if kind is int else "a number"
+
+    def parse(value: object) -> Any:
+        try:
+            number = kind(str(value))
+        except ValueError:
+            raise ValueError(f"must be {word}") from None
+        if not low <= number <= high:
+            raise ValueError(f"must be {word} from {low:g} to {high:g}")
+        return number
+
+    return parse
+
+
+def _name(value: object) -> str:
+    if not str(value).strip():
+        raise ValueError("must not be empty")
+    return str(value)
+
+
+_seconds = _number(float, 0, 86400)
+_PARSERS: Mapping[str, Callable[[object], Any]] = {
+    "environment": _one_of_environments,
+    "home": lambda value: Path(str(value)).expanduser().absolute(),
+    "database_url": _url,
+    "schema": _schema,
+    "database_role": _name,
+    "server_user": _name,
+    "port": _number(int, 1024, 65535),
+    "processes": _number(int, 1, 10000),
+    "pool_max_size": _number(int, 1, 10000),
+    "pool_max_idle": _number(float, 0.1, 86400),
+    "pool_timeout": _number(float, 0.01, 3600),
+    "pool_max_uses": _number(int, 1, 10**9),
+    "application_name": _name,
+    "statement_timeout": _seconds,
+    "lock_timeout": _seconds,
+    "idle_in_transaction_session_timeout": _seconds,
+}
