@@ -33,7 +33,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that can be set; each field is `SHOPFLOW_<FIELD>` in the environment.
 
     Times are in seconds. `database_url` None with `server_from_pg_variables` False means the
-    embedded server in `home`.
+    embedded server in `home`. `migrations` is the directory of the shop's own migrations, None
+    if it has none.
     """
 
     environment: Environment = "development"
@@ -42,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     server_from_pg_variables: bool = False
     schema: str = "shopflow"
     database_role: str | None = None
+    migrations: Path | None = None
     server_user: str = "shopflow"
     port: int | None = None
     processes: int = 1
@@ -62,8 +64,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def search_path(self) -> str:
-        """Where unqualified names are looked up: the shop's schema, then extensions."""
-        return f"{self.schema}, public"
+        """Where unqualified names are looked up: the shop's schema, extensions, temporary tables.
+
+        Temporary tables come last so that none can stand in for a table of the shop.
+        """
+        return f"{self.schema}, public, pg_temp"
 
     def shown(self) -> dict[str, tuple[str, Source]]:
         """Return each setting as text with where it came from; the URL without its password."""
@@ -220,6 +225,7 @@ _seconds = _number(float, 0, 86400)
 _PARSERS: Mapping[str, Callable[[object], Any]] = {
     "environment": _one_of_environments,
     "home": lambda value: Path(str(value)).expanduser().absolute(),
+    "migrations": lambda value: Path(str(value)).expanduser().absolute(),
     "database_url": _url,
     "schema": _schema,
     "database_role": _name,
