@@ -1,0 +1,271 @@
+"""The embedded server: a whole PostgreSQL of the shop's own, made, started and found again."""
+
+import errno
+import socket
+import zlib
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+import msgspec
+from psycopg.conninfo import make_conninfo
+
+from shopflow.errors import ServerError
+from shopflow.postgres import cluster, pgpass, postmaster, server_user
+from shopflow.postgres.cluster import DATABASE, SUPERUSER
+from shopflow.postgres.postmaster import Running, StartError
+from shopflow.postgres.server_config import configuration
+from shopflow.postgres.server_home import Home, Recorded
+from shopflow.settings import Settings
+
+Started = Literal["created", "started", "attached"]
+HOST = "127.0.0.1"
+# Below the ports that the system gives to outgoing connections, and not PostgreSQL's own 5432.
+PORTS = range(15432, 25432)
+ATTEMPTS = 5
+LOCK_SECONDS = postmaster.START_SECONDS + 60
+
+
+class ServerStatus(msgspec.Struct, frozen=True):
+    """What is known of the embedded server; None where it does not run or was never made."""
+
+    running: bool
+    version: str
+    home: str
+    data: str
+    log: str
+    user: str
+    pid: int | None = None
+    port: int | None = None
+    started_at: datetime | None = None
+    url: str | None = None
+
+
+def silent(_message: str) -> None:
+    """Report nothing."""
+
+
+class Server:
+    """The PostgreSQL server in `settings.home`, whether it runs or not."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._home = Home(settings.home)
+        self._owner = f"{settings.schema}_owner"
+
+    def start(self, report: Callable[[str], None] = silent) -> Started:
+        """Return when the server takes connections and the shop's database is there.
+
+        It is made if there is none, and lives on when this process ends. Waits while another
+        process starts or stops it, and as long as a recovery after a crash takes.
+
+        Raises:
+            ServerError: when it can't be made or started, saying why and what to do.
+        """
+        account = server_user.find_account(self._settings.server_user)
+        try:
+            self._home.make(account)
+            return self._locked_start(account, report)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise ServerError(f"the disk of {self._home.path} is full") from error
+
+    def _locked_start(self, account: server_user.Account, report: Callable[[str], None]) -> Started:
+        with self._home.lock(
+            LOCK_SECONDS, lambda: report("waiting for another process that starts this server")
+        ) as lock:
+            self._home.make_directories(account)
+            found = postmaster.running(self._home.data)
+            if found is not None:
+                self._check_port(found)
+                postmaster.wait_ready(self._home, None, report)
+                started: Started = "attached"
+            else:
+                started = self._launch(account, lock, report)
+            cluster.ensure_shop(self._home, self._superuser(account), self._settings.schema)
+            return started
+
+    def stop(self) -> bool:
+        """Stop the server in good order and wait for its end; False when it was not running."""
+        if postmaster.running(self._home.data) is None:
+            return False
+        with self._home.lock(LOCK_SECONDS, lambda: None):
+            found = postmaster.running(self._home.data)
+            if found is None:
+                return False
+            postmaster.stop(found, self._home.data)
+            return True
+
+    def status(self) -> ServerStatus:
+        """Return what is known of the server, without starting or changing anything."""
+        found = postmaster.running(self._home.data)
+        recorded = self._home.recorded()
+        return ServerStatus(
+            running=found is not None and found.ready,
+            version=server_user.postgres_version(server_user.installed()),
+            home=str(self._home.path),
+            data=str(self._home.data),
+            log=str(self._home.log),
+            user=self._user(),
+            pid=found.pid if found else None,
+            port=found.port if found else None,
+            started_at=found.started_at if found else None,
+            url=self.url() if recorded and recorded.port else None,
+        )
+
+    def url(self, *, with_password: bool = False) -> str:
+        """Return the owner's connection URL for libpq, with the password's file or the password.
+
+        Raises:
+            ServerError: when no server was made here yet.
+        """
+        parameters = {"sslmode": "disable", "options": f"-csearch_path={self._search_path()}"}
+        login = self._owner
+        if with_password:
+            login += ":" + quote(self._password(), safe="")
+        else:
+            parameters = {"passfile": str(self._home.passwords)} | parameters
+        query = "&".join(f"{key}={quote(value, safe='/')}" for key, value in parameters.items())
+        return f"postgresql://{login}@{HOST}:{self._port()}/{DATABASE}?{query}"
+
+    def superuser_conninfo(self) -> str:
+        """Return how to connect as PostgreSQL's superuser: to the shop's database, by the socket.
+
+        Raises:
+            ServerError: when no server was made here yet.
+        """
+        account = server_user.find_account(self._settings.server_user)
+        return make_conninfo(self._superuser(account), dbname=DATABASE)
+
+    def binary(self, name: str) -> Path:
+        """Return the path of a program of the installed PostgreSQL, such as `psql`.
+
+        Raises:
+            ServerError: when there is no such program.
+        """
+        path = _program(server_user.installed(), name)
+        if not path.is_file():
+            raise ServerError(f"the embedded PostgreSQL has no program {name!r}")
+        return path
+
+    def _launch(
+        self, account: server_user.Account, lock: int, report: Callable[[str], None]
+    ) -> Started:
+        root = self._runnable(account, report)
+        started: Started = "started"
+        if not self._home.data.exists():
+            report("making a new database")
+            cluster.create(self._home, account, _program(root, "initdb"), lock)
+            started = "created"
+        cluster.check_version(self._home, server_user.postgres_version(server_user.installed()))
+        report("starting PostgreSQL")
+        for attempt, port in enumerate(self._ports(), start=1):
+            self._configure(account, port)
+            pid = postmaster.start(self._home, account, _program(root, "postgres"))
+            try:
+                postmaster.wait_ready(self._home, pid, report)
+            except StartError as error:
+                # Somebody else took the port after we looked.
+                if "Address already in use" not in str(error) or attempt == ATTEMPTS:
+                    raise
+            else:
+                return started
+        raise ServerError(f"no port of {PORTS.start}-{PORTS.stop - 1} is free; set SHOPFLOW_PORT")
+
+    def _runnable(self, account: server_user.Account, report: Callable[[str], None]) -> Path:
+        installed = server_user.installed()
+        if server_user.runnable(account, installed):
+            return installed
+        copy = self._home.path / server_user.copy_name()
+        if not copy.exists():
+            report(f"copying PostgreSQL to where the user {account.name} can run it")
+            with self._home.unfinished(copy.name, account) as directory:
+                server_user.copy_binaries(installed, directory / "copy")
+                (directory / "copy").rename(copy)
+        return copy
+
+    def _configure(self, account: server_user.Account, port: int) -> None:
+        text = configuration(
+            port=port,
+            socket=self._home.socket(account),
+            disk=self._home.path,
+            connections=self._settings.processes * self._settings.pool_max_size,
+        )
+        self._home.write(self._home.config, text.encode(), 0o644)
+        self._home.write(self._home.record, msgspec.json.encode(Recorded(port)))
+
+    def _ports(self) -> Iterator[int]:
+        """The ports to try: the one asked for, or else the last one, then a home's own place."""
+        if self._settings.port is not None:
+            if not _free(self._settings.port):
+                raise ServerError(
+                    f"port {self._settings.port} is taken; set SHOPFLOW_PORT to another, "
+                    "or leave it out and a free one is chosen"
+                )
+            yield self._settings.port
+            return
+        recorded = self._home.recorded()
+        if recorded is not None and recorded.port is not None and _free(recorded.port):
+            yield recorded.port
+        first = zlib.crc32(bytes(self._home.path)) % len(PORTS)
+        yield from (port for port in (*PORTS[first:], *PORTS[:first]) if _free(port))
+
+    def _check_port(self, found: Running) -> None:
+        if self._settings.port not in {None, found.port}:
+            raise ServerError(
+                f"the server runs already, on port {found.port} and not {self._settings.port}; "
+                "shopflow down stops it"
+            )
+
+    def _superuser(self, account: server_user.Account) -> str:
+        # An empty password keeps PGPASSWORD of the environment from coming before the file.
+        return make_conninfo(
+            host=str(self._home.socket(account)),
+            port=self._port(),
+            user=SUPERUSER,
+            password="",
+            passfile=str(self._home.passwords),
+            sslmode="disable",
+            options="",
+        )
+
+    def _port(self) -> int:
+        found = postmaster.running(self._home.data)
+        recorded = self._home.recorded()
+        port = found.port if found else recorded.port if recorded else None
+        if port is None:
+            raise ServerError(f"there is no server in {self._home.path} yet; shopflow up makes one")
+        return port
+
+    def _password(self) -> str:
+        try:
+            return pgpass.read(self._home)[self._owner]
+        except KeyError:
+            raise ServerError(f"{self._home.passwords} has no password of {self._owner}") from None
+
+    def _search_path(self) -> str:
+        # A space would end the option.
+        return self._settings.search_path.replace(" ", "")
+
+    def _user(self) -> str:
+        try:
+            return self._home.data.owner()
+        except (OSError, KeyError):
+            return ""
+
+
+def _program(root: Path, name: str) -> Path:
+    return root / server_user.PROGRAMS / "bin" / name
+
+
+def _free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True

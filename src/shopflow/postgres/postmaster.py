@@ -1,0 +1,203 @@
+"""The server's process: whether it runs, start it on its own, wait for it, stop it."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from shopflow.errors import ServerError
+from shopflow.postgres.server_home import Home
+from shopflow.postgres.server_user import Account, environment
+
+# Crash recovery replays up to max_wal_size; a minute here for 4 GB, ten where the disk is slow.
+START_SECONDS = 600.0
+STOP_SECONDS = 120.0
+# Backends see at once that the postmaster is gone, unless a query keeps them busy.
+ORPHANS_LEAVE_SECONDS = 3.0
+ORPHANS_END_SECONDS = 30.0
+POLL_SECONDS = 0.01
+NEARLY_FULL = 32 * 1024 * 1024
+
+
+class Running(msgspec.Struct, frozen=True):
+    """What postmaster.pid says about a server that runs."""
+
+    pid: int
+    started_at: datetime
+    port: int
+    ready: bool
+
+
+class StartError(ServerError):
+    """The server ended while it started; its last messages are in the text."""
+
+
+def running(data: Path) -> Running | None:
+    """Return the server that runs on `data`, None when there is none or the file is stale."""
+    try:
+        lines = (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        pid, started, port = int(lines[0]), int(lines[2]), int(lines[3])
+    except (FileNotFoundError, NotADirectoryError, IndexError, ValueError):
+        return None
+    except PermissionError as error:
+        raise ServerError(f"{data} belongs to another user; run as that user") from error
+    if not _is_server(pid, data):
+        return None
+    ready = len(lines) > 7 and lines[7].strip() == "ready"  # noqa: PLR2004 LOCK_FILE_LINE_PM_STATUS
+    return Running(pid, datetime.fromtimestamp(started, UTC), port, ready)
+
+
+def start(home: Home, account: Account, postgres: Path) -> int:
+    """Start the server and return its pid; neither our end nor our Ctrl-C reaches it."""
+    _wait_for_orphans(home.data)
+    _remove_misleading_pid_file(home.data)
+    # The shell leaves at once, so that the server is nobody's child and never a zombie of ours.
+    script = 'umask 077; "$@" </dev/null >&2 & echo $!'
+    log = home.log / "startup.log"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    with os.fdopen(os.open(log, flags, 0o600), "wb") as output:
+        started = subprocess.run(
+            ["/bin/sh", "-c", script, "sh", postgres, "-D", home.data],
+            stdout=subprocess.PIPE,
+            stderr=output,
+            check=True,
+            cwd="/",
+            env=environment(),
+            start_new_session=True,
+            **account.process,
+        )
+    return int(started.stdout)
+
+
+def wait_ready(home: Home, pid: int | None, report: Callable[[str], None]) -> Running:
+    """Wait until the server takes connections; `pid` None for one that somebody else started.
+
+    Raises:
+        StartError: as soon as it ends instead.
+        ServerError: when it is not ready after START_SECONDS.
+    """
+    began = time.monotonic()
+    since = time.time()
+    said = False
+    while time.monotonic() - began < START_SECONDS:
+        found = running(home.data)
+        if found is not None and found.ready:
+            return found
+        if found is None and (pid is None or not _alive(pid)):
+            raise StartError(f"PostgreSQL ended while it started: {_last_messages(home, since)}")
+        if not said and time.monotonic() - began > 2:  # noqa: PLR2004 seconds
+            report("PostgreSQL is recovering what it had not written yet")
+            said = True
+        time.sleep(POLL_SECONDS)
+    raise ServerError(f"PostgreSQL was not ready after {START_SECONDS:g} s; see {home.log}")
+
+
+def stop(found: Running, data: Path) -> None:
+    """End the server in good order: transactions under way are rolled back, a checkpoint is made.
+
+    Raises:
+        ServerError: when it still runs after STOP_SECONDS.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(found.pid, signal.SIGINT)
+    deadline = time.monotonic() + STOP_SECONDS
+    while _is_server(found.pid, data):
+        if time.monotonic() > deadline:
+            raise ServerError(
+                f"PostgreSQL (process {found.pid}) still ran after {STOP_SECONDS:g} s"
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def _is_server(pid: int, data: Path) -> bool:
+    """Whether `pid` is PostgreSQL on `data`: a server's processes all work in that directory."""
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return process.name() == "postgres" and Path(process.cwd()).samefile(data)
+    except (psutil.Error, OSError):
+        return False
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _orphans(data: Path) -> Sequence[int]:
+    return [pid for pid in psutil.pids() if _is_server(pid, data)]
+
+
+def _wait_for_orphans(data: Path) -> None:
+    """Wait for the children of a killed postmaster: a new one beside them would ruin the data."""
+    began = time.monotonic()
+    asked = False
+    while left := _orphans(data):
+        waited = time.monotonic() - began
+        if waited > ORPHANS_END_SECONDS:
+            raise ServerError(
+                f"processes of the killed server still run on {data}: {left}; end them"
+            )
+        if not asked and waited > ORPHANS_LEAVE_SECONDS:
+            asked = True
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+        time.sleep(POLL_SECONDS)
+
+
+def _remove_misleading_pid_file(data: Path) -> None:
+    """Remove a postmaster.pid whose pid went to another process, which PostgreSQL would believe.
+
+    The caller holds the lock and no process works in the data directory any more. When the pid
+    is nobody's, PostgreSQL replaces the file itself, after its own checks.
+    """
+    file = data / "postmaster.pid"
+    with contextlib.suppress(FileNotFoundError, IndexError, ValueError):
+        if psutil.pid_exists(int(file.read_text(encoding="utf-8").splitlines()[0])):
+            file.unlink()
+
+
+def _last_messages(home: Home, since: float) -> str:
+    """Return the last lines of the start, from its output and from the JSON log."""
+    lines = (home.log / "startup.log").read_text(encoding="utf-8", errors="replace").splitlines()
+    for file in sorted(home.log.glob("*.json"), key=lambda path: path.stat().st_mtime):
+        if file.stat().st_mtime >= since - 1:
+            lines += _messages(file, since)
+    text = " | ".join(lines[-8:]) or "it said nothing"
+    if shutil.disk_usage(home.path).free < NEARLY_FULL:
+        text += f" (the disk of {home.path} is full)"
+    return text
+
+
+def _messages(file: Path, since: float) -> list[str]:
+    found = []
+    for line in file.read_bytes()[-20000:].splitlines():
+        with contextlib.suppress(msgspec.MsgspecError):
+            entry = msgspec.json.decode(line, type=_Entry)
+            if _time(entry.timestamp) >= since - 1:
+                found.append(f"{entry.error_severity}: {entry.message}")
+    return found
+
+
+class _Entry(msgspec.Struct):
+    timestamp: str = ""
+    error_severity: str = ""
+    message: str = ""
+
+
+def _time(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f UTC").replace(tzinfo=UTC).timestamp()
+    return 0.0

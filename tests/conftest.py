@@ -1,0 +1,136 @@
+"""A real PostgreSQL for the tests: one server a worker, a clone of the migrated database a test."""
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+import psycopg
+import pytest
+from psycopg import sql
+
+from shopflow import settings as settings_module
+from shopflow.postgres.embedded import Server
+from shopflow.settings import Settings
+
+# Nothing of a test has to survive the machine's crash, and many servers may run at once.
+TEST_CONFIG = """
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+shared_buffers = 128MB
+max_wal_size = 1GB
+"""
+_numbers = itertools.count(1)
+
+
+@contextmanager
+def reachable_directory() -> Iterator[Path]:
+    """A new directory that the server's user can enter: as root, pytest's own are closed to it."""
+    path = Path(tempfile.mkdtemp(prefix="shopflow-test-", dir="/tmp"))
+    path.chmod(0o755)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+@pytest.fixture
+def server_directory() -> Iterator[Path]:
+    """For the tests that need a server of their own."""
+    with reachable_directory() as path:
+        yield path
+
+
+def fast_home(directory: Path) -> Path:
+    """A home whose server will not sync its files."""
+    home = directory / "home"
+    (home / "conf.d").mkdir(parents=True)
+    (home / "conf.d" / "test.conf").write_text(TEST_CONFIG)
+    return home
+
+
+@pytest.fixture(scope="session")
+def test_server() -> Iterator[Settings]:
+    with reachable_directory() as directory:
+        settings = settings_module.load({}, home=fast_home(directory))
+        server = Server(settings)
+        server.start()
+        try:
+            yield settings
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def admin(test_server: Settings) -> Iterator[psycopg.Connection]:
+    """A connection as the superuser, in autocommit."""
+    with psycopg.connect(Server(test_server).superuser_conninfo(), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def template_database(test_server: Settings, admin: psycopg.Connection) -> str:
+    """The name of a database that the migrations made; nobody connects to it."""
+    from shopflow.migrations import runner  # noqa: PLC0415 only tests with a schema need it
+
+    name = "template_shop"
+    _create(admin, name, test_server)
+    runner.up(_for_database(test_server, name))
+    return name
+
+
+@pytest.fixture
+def settings(
+    test_server: Settings, admin: psycopg.Connection, template_database: str
+) -> Iterator[Settings]:
+    """Settings for a database of the test's own, with the newest schema."""
+    with _database(admin, test_server, template=template_database) as found:
+        yield found
+
+
+@pytest.fixture
+def empty_settings(test_server: Settings, admin: psycopg.Connection) -> Iterator[Settings]:
+    """Settings for an empty database of the test's own."""
+    with _database(admin, test_server) as found:
+        yield found
+
+
+@pytest.fixture
+async def connection(settings: Settings) -> AsyncIterator[psycopg.AsyncConnection]:
+    """A connection to the test's database, as the pool would make it."""
+    from shopflow.postgres.conninfo import conninfo  # noqa: PLC0415
+
+    async with await psycopg.AsyncConnection.connect(conninfo(settings)) as found:
+        yield found
+
+
+@contextmanager
+def _database(
+    admin: psycopg.Connection, server: Settings, template: str = "template1"
+) -> Iterator[Settings]:
+    name = f"test_{next(_numbers)}"
+    _create(admin, name, server, template)
+    try:
+        yield _for_database(server, name)
+    finally:
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _create(
+    admin: psycopg.Connection, name: str, server: Settings, template: str = "template1"
+) -> None:
+    admin.execute(
+        sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY file_copy").format(
+            sql.Identifier(name), sql.Identifier(f"{server.schema}_owner"), sql.Identifier(template)
+        )
+    )
+
+
+def _for_database(server: Settings, name: str) -> Settings:
+    url = urlsplit(Server(server).url())._replace(path=f"/{name}").geturl()
+    return msgspec.structs.replace(server, database_url=url)
