@@ -1,0 +1,233 @@
+"""The shop's roles: owner, app, readonly and monitor, and what each of them may do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+import msgspec
+from psycopg import Connection, errors, sql
+from psycopg.rows import class_row
+
+from shopflow.settings import Settings
+
+Kind = Literal["owner", "app", "readonly", "monitor"]
+PURPOSE: Mapping[Kind, str] = {
+    "owner": "owns the schema: migrations, and the audit table that only it can read",
+    "app": "runs the shop: reads and writes rows; no DDL, no change of history or audit",
+    "readonly": "reads, but no password hash, token or guest session",
+    "monitor": "reads PostgreSQL's statistics (pg_monitor), none of the shop's rows",
+}
+READ = sql.SQL("SELECT")
+WRITE = sql.SQL("SELECT, INSERT, UPDATE, DELETE")
+# Written by triggers or by migrations alone.
+READ_BY_APP = {"order_status_history", "product_stats", "alembic_version", "migration_checksums"}
+OWNER_ONLY = {"deleted_user_orders"}
+READ_BY_MONITOR = {"alembic_version", "migration_checksums"}
+SECRET_COLUMNS: Mapping[str, set[str]] = {
+    "users": {"password_hash"},
+    "user_sessions": {"refresh_token_hash"},
+    "password_resets": {"token_hash"},
+    "carts": {"session_id"},
+}
+
+
+class Role(msgspec.Struct, frozen=True):
+    """One of the shop's roles, whether it was made just now, and a hint where one is due."""
+
+    name: str
+    purpose: str
+    created: bool
+    hint: str | None = None
+
+
+class _Table(msgspec.Struct, frozen=True):
+    name: str
+    columns: list[str]
+
+
+def name_of(settings: Settings, kind: Kind) -> str:
+    """Return the name of one of the shop's roles: its schema's name and what it is for."""
+    return f"{settings.schema}_{kind}"
+
+
+def create(connection: Connection, settings: Settings) -> list[Role]:
+    """Make the roles that are missing and give all four their rights, in one transaction.
+
+    They can log in once they have a password; the login that runs this may SET ROLE to them.
+
+    Args:
+        connection: as a superuser, or as the schema's owner with CREATEROLE.
+        settings: whose `schema` names the roles.
+
+    Raises:
+        psycopg.errors.InsufficientPrivilege: when the login may not make roles.
+    """
+    with connection.transaction():
+        made = {kind: _create_role(connection, name_of(settings, kind)) for kind in PURPOSE}
+        _let_set_role(connection, settings)
+        _set_defaults(connection, settings)
+        hint = _grant_statistics(connection, name_of(settings, "monitor"))
+        grant(connection, settings)
+    return [
+        Role(name_of(settings, kind), purpose, made[kind], hint if kind == "monitor" else None)
+        for kind, purpose in PURPOSE.items()
+    ]
+
+
+def grant(connection: Connection, settings: Settings) -> None:
+    """Give the roles that exist their rights on what is in the schema now; others keep none.
+
+    Runs after every migration, so that new tables have an owner and are readable.
+
+    Args:
+        connection: as the schema's owner.
+        settings: whose `schema` it is about.
+    """
+    with connection.transaction():
+        tables = _tables(connection, settings.schema)
+        existing = {kind for kind in PURPOSE if _exists(connection, name_of(settings, kind))}
+        if "owner" in existing and tables:
+            _hand_to_owner(connection, settings)
+        for kind in sorted(existing - {"owner"}):
+            _execute_all(connection, _rights(settings, kind, tables))
+        _execute_all(connection, _hide_trigger_functions(connection, settings.schema))
+
+
+def _create_role(connection: Connection, name: str) -> bool:
+    if _exists(connection, name):
+        return False
+    connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
+    return True
+
+
+def _exists(connection: Connection, name: str) -> bool:
+    found = connection.execute("SELECT FROM pg_roles WHERE rolname = %(name)s", {"name": name})
+    return found.rowcount > 0
+
+
+def _let_set_role(connection: Connection, settings: Settings) -> None:
+    # `SHOPFLOW_DATABASE_ROLE` lets the pool take a role that is not its login.
+    owner = name_of(settings, "owner")
+    others = [name_of(settings, kind) for kind in PURPOSE if kind != "owner"]
+    statement = sql.SQL("GRANT {} TO {} WITH INHERIT FALSE, SET TRUE")
+    _execute_all(
+        connection, (statement.format(sql.Identifier(o), sql.Identifier(owner)) for o in others)
+    )
+    login = connection.execute("SELECT session_user").fetchone()
+    if login and login[0] != owner:
+        inherit = sql.SQL("GRANT {} TO {} WITH INHERIT TRUE, SET TRUE")
+        connection.execute(inherit.format(sql.Identifier(owner), sql.Identifier(login[0])))
+
+
+def _set_defaults(connection: Connection, settings: Settings) -> None:
+    for kind in PURPOSE:
+        role = sql.Identifier(name_of(settings, kind))
+        scope = sql.SQL("ALTER ROLE {} IN DATABASE {} SET ").format(
+            role, sql.Identifier(connection.info.dbname)
+        )
+        connection.execute(
+            sql.SQL("{} search_path = {}, public, pg_temp").format(
+                scope, sql.Identifier(settings.schema)
+            )
+        )
+        if kind == "readonly":
+            connection.execute(sql.SQL("{} default_transaction_read_only = on").format(scope))
+
+
+def _grant_statistics(connection: Connection, monitor: str) -> str | None:
+    statement = sql.SQL("GRANT pg_monitor TO {}").format(sql.Identifier(monitor))
+    try:
+        with connection.transaction():
+            connection.execute(statement)
+    except errors.InsufficientPrivilege:
+        return f"needs an administrator's {statement.as_string(connection)}"
+    return None
+
+
+def _tables(connection: Connection, schema: str) -> list[_Table]:
+    with connection.cursor(row_factory=class_row(_Table)) as cursor:
+        return cursor.execute(
+            """
+            SELECT c.relname AS name, array_agg(a.attname::text ORDER BY a.attnum) AS columns
+            FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+            WHERE c.relnamespace = to_regnamespace(quote_ident(%(schema)s))
+                AND c.relkind IN ('r', 'p', 'v', 'm') AND a.attnum > 0 AND NOT a.attisdropped
+            GROUP BY c.relname ORDER BY c.relname
+            """,
+            {"schema": schema},
+        ).fetchall()
+
+
+def _hand_to_owner(connection: Connection, settings: Settings) -> None:
+    # Trigger functions run as their owner: that must never be a superuser who migrated.
+    owner = sql.Identifier(name_of(settings, "owner"))
+    foreign = connection.execute(
+        """
+        SELECT 'SCHEMA', quote_ident(nspname) FROM pg_namespace
+        WHERE nspname = %(schema)s AND pg_get_userbyid(nspowner) <> %(owner)s
+        UNION ALL
+        SELECT CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END,
+            oid::regclass::text
+        FROM pg_class
+        WHERE relnamespace = to_regnamespace(quote_ident(%(schema)s))
+            AND relkind IN ('r', 'p', 'v', 'm') AND pg_get_userbyid(relowner) <> %(owner)s
+        UNION ALL
+        SELECT 'ROUTINE', oid::regprocedure::text FROM pg_proc
+        WHERE pronamespace = to_regnamespace(quote_ident(%(schema)s))
+            AND pg_get_userbyid(proowner) <> %(owner)s
+        """,
+        {"schema": settings.schema, "owner": name_of(settings, "owner")},
+    ).fetchall()
+    statement = sql.SQL("ALTER {} {} OWNER TO {}")
+    # Kinds and quoted names as the catalogue itself writes them.
+    _execute_all(
+        connection,
+        (statement.format(sql.SQL(kind), sql.SQL(name), owner) for kind, name in foreign),
+    )
+
+
+def _rights(settings: Settings, kind: Kind, tables: list[_Table]) -> Iterator[sql.Composed]:
+    role, schema = sql.Identifier(name_of(settings, kind)), sql.Identifier(settings.schema)
+    yield sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(schema, role)
+    yield sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA {} FROM {}").format(schema, role)
+    for table in tables:
+        right = _right(kind, table)
+        if right is not None:
+            name = sql.Identifier(settings.schema, table.name)
+            yield sql.SQL("GRANT {} ON {} TO {}").format(right, name, role)
+    if kind == "app":
+        yield sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA {} TO {}").format(schema, role)
+
+
+def _right(kind: Kind, table: _Table) -> sql.Composable | None:
+    if table.name in OWNER_ONLY:
+        return None
+    if kind == "app":
+        return READ if table.name in READ_BY_APP else WRITE
+    if kind == "monitor":
+        return READ if table.name in READ_BY_MONITOR else None
+    secret = SECRET_COLUMNS.get(table.name)
+    if secret is None:
+        return READ
+    shown = [sql.Identifier(column) for column in table.columns if column not in secret]
+    return sql.SQL("SELECT ({})").format(sql.SQL(", ").join(shown))
+
+
+def _hide_trigger_functions(connection: Connection, schema: str) -> Iterator[sql.Composed]:
+    # They run as the owner: nobody else may hang them on a table of their own.
+    functions = connection.execute(
+        """
+        SELECT oid::regprocedure::text FROM pg_proc
+        WHERE pronamespace = to_regnamespace(quote_ident(%(schema)s))
+            AND prorettype = 'trigger'::regtype AND has_function_privilege('public', oid, 'EXECUTE')
+        """,
+        {"schema": schema},
+    ).fetchall()
+    for (function,) in functions:
+        yield sql.SQL("REVOKE EXECUTE ON FUNCTION {} FROM PUBLIC").format(sql.SQL(function))
+
+
+def _execute_all(connection: Connection, statements: Iterator[sql.Composed]) -> None:
+    for statement in statements:
+        connection.execute(statement)
