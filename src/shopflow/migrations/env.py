@@ -1,62 +1,43 @@
-"""How Alembic is told about a shop: where the files are, how to connect, one step at a time."""
+"""How Alembic works on a shop: the connections it gets and the context a migration runs in."""
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TextIO
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import Any, LiteralString, TextIO
 
 import msgspec
 import psycopg
-from alembic.config import Config
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext, RevisionStep
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from psycopg import sql
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url
 
+from shopflow.errors import ServerError
 from shopflow.migrations import checksums
-try:
-    from shopflow.postgres.conninfo import conninfo
-except ImportError:  # TEMPORARY until H2 has it
-    from psycopg.conninfo import make_conninfo
+from shopflow.migrations.files import Files
 
-    def conninfo(settings, *, application_name=None):
-        return make_conninfo(settings.database_url, application_name=application_name, options=f"-c search_path={settings.schema},public -c statement_timeout={int(settings.statement_timeout*1000)} -c lock_timeout={int(settings.lock_timeout*1000)}")
+from shopflow.postgres.conninfo import conninfo
 from shopflow.settings import Settings
 
-PACKAGE = Path(__file__).parent
-VERSIONS = PACKAGE / "versions"
-# Long enough for a busy table's short transactions, short enough that the readers who queue
-# behind us do not notice.
+# Long enough for the short transactions of a busy table, short enough that whoever queues
+# behind us does not notice.
 LOCK_TIMEOUT = 3.0
+# CREATE INDEX CONCURRENTLY waits for every older transaction, and blocks nobody meanwhile.
+PATIENT: LiteralString = "SET lock_timeout = '10min'"
+IMPATIENT: LiteralString = "RESET lock_timeout"
 
 # `alembic.op` is one for the whole process.
 _op = threading.Lock()
 
 
-def locations_of(settings: Settings) -> list[Path]:
-    """Return where migrations are: ShopFlow's own, then the shop's if it has any."""
-    return [VERSIONS] + ([settings.migrations] if settings.migrations else [])
-
-
-def scripts_in(locations: Sequence[Path]) -> ScriptDirectory:
-    """Read the migration files of `locations`; the template for new ones is ours."""
-    config = Config()
-    config.set_main_option("script_location", str(PACKAGE).replace("%", "%%"))
-    config.set_main_option("path_separator", "newline")
-    config.set_main_option("version_locations", "\n".join(map(str, locations)).replace("%", "%%"))
-    config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
-    return ScriptDirectory.from_config(config)
-
-
 def connect(settings: Settings, *, application_name: str) -> psycopg.Connection:
-    """Open an autocommit connection as the login itself, never cut off by a timeout.
+    """Open an autocommit connection as the login itself, which no timeout cuts off.
 
-    The server notices within seconds that we died, so that no statement of a killed migrator
-    works on behind the next one.
+    The server notices within seconds when we die, so that no statement of a killed migrator
+    works on beside the next one.
     """
     lasting = msgspec.structs.replace(
         settings,
@@ -65,9 +46,12 @@ def connect(settings: Settings, *, application_name: str) -> psycopg.Connection:
         lock_timeout=LOCK_TIMEOUT,
         idle_in_transaction_session_timeout=0.0,
     )
-    connection = psycopg.connect(
-        conninfo(lasting, application_name=application_name), autocommit=True
-    )
+    try:
+        connection = psycopg.connect(
+            conninfo(lasting, application_name=application_name), autocommit=True
+        )
+    except psycopg.OperationalError as error:
+        raise ServerError(f"cannot connect to the database: {error}") from error
     connection.execute(
         "SELECT set_config('idle_session_timeout', '0', false),"
         " set_config('client_connection_check_interval', '2s', false)"
@@ -76,8 +60,15 @@ def connect(settings: Settings, *, application_name: str) -> psycopg.Connection:
 
 
 @contextmanager
+def connection(settings: Settings, *, application_name: str) -> Iterator[psycopg.Connection]:
+    """Open a connection as `connect` does for the block."""
+    with closing(connect(settings, application_name=application_name)) as opened:
+        yield opened
+
+
+@contextmanager
 def engine_for(settings: Settings) -> Iterator[Engine]:
-    """Give SQLAlchemy one connection, kept for all the migrations of a run."""
+    """Give SQLAlchemy one connection at a time, kept from one migration to the next."""
 
     def creator() -> psycopg.Connection:
         connection = connect(settings, application_name="shopflow migrate")
@@ -91,51 +82,90 @@ def engine_for(settings: Settings) -> Iterator[Engine]:
         engine.dispose()
 
 
+def raw(connection: Connection) -> psycopg.Connection:
+    """Return psycopg's connection inside SQLAlchemy's."""
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):
+        raise TypeError(f"not a psycopg connection: {driver!r}")
+    return driver
+
+
 class Context(MigrationContext):
     """Alembic's context, where an autocommit block is patient about locks."""
 
     @contextmanager
     def autocommit_block(self) -> Iterator[None]:
-        """Commit, run the block statement by statement, and begin again."""
+        """Commit, run each statement of the block on its own, and begin again."""
         with super().autocommit_block():
-            # CREATE INDEX CONCURRENTLY waits for every older transaction and blocks nobody.
-            self.execute("SET lock_timeout = '10min'")
+            self.execute(PATIENT)
             yield
-            self.execute("RESET lock_timeout")
+            self.execute(IMPATIENT)
 
 
-def apply(
-    step: RevisionStep, *, scripts: ScriptDirectory, settings: Settings, connection: Connection
+class Rehearsal(MigrationContext):
+    """Alembic's context, where everything stays in the one transaction that is then undone."""
+
+    @contextmanager
+    def autocommit_block(self) -> Iterator[None]:
+        """Run the block in the transaction; `rehearse` has made its statements fit for that."""
+        yield
+
+
+def apply(step: RevisionStep, *, files: Files, settings: Settings, connection: Connection) -> None:
+    """Run one migration with its version and its checksum in one transaction, and commit."""
+    _run(Context(connection.dialect, connection, _options([step], files, settings)))
+
+
+def rehearse(
+    steps: Sequence[RevisionStep], *, files: Files, settings: Settings, connection: Connection
 ) -> None:
-    """Run one migration, its version and its checksum in one transaction, and commit."""
-    options = _options(scripts, settings, [step])
-    _run(Context(connection.dialect, connection, options))
+    """Run `steps` in the transaction that `connection` is in, CONCURRENTLY or not."""
+    event.listen(connection, "before_cursor_execute", _without_concurrently, retval=True)
+    try:
+        _run(Rehearsal(connection.dialect, connection, _options(steps, files, settings)))
+    finally:
+        event.remove(connection, "before_cursor_execute", _without_concurrently)
 
 
 def write_sql(
     steps: Sequence[RevisionStep],
     *,
-    scripts: ScriptDirectory,
+    files: Files,
     settings: Settings,
     heads: Sequence[str],
     output: TextIO,
 ) -> None:
-    """Write the SQL of `steps` to `output`, for a database that is at `heads`."""
-    options = _options(scripts, settings, steps) | {
+    """Write the SQL of `steps` to `output`, as `apply` would run it on a schema at `heads`."""
+    output.write(_preamble(settings, fresh=not heads))
+    options = _options(steps, files, settings) | {
         "as_sql": True,
         "literal_binds": True,
         "output_buffer": output,
         "starting_rev": tuple(heads) or None,
     }
     # Named parameters, so that a % stays as it is.
-    _run(Context(PGDialect_psycopg(paramstyle="named"), None, options))
+    dialect: Callable[..., Dialect] = make_url("postgresql+psycopg://").get_dialect()
+    _run(Context(dialect(paramstyle="named"), None, options))
 
 
-def _options(
-    scripts: ScriptDirectory, settings: Settings, steps: Sequence[RevisionStep]
-) -> dict[str, object]:
+def _preamble(settings: Settings, *, fresh: bool) -> str:
+    statements = [
+        sql.SQL("SET search_path = {}").format(
+            sql.SQL(", ").join(map(sql.Identifier, settings.search_path.split(", ")))
+        ),
+        sql.SQL("SET lock_timeout = {}").format(f"{LOCK_TIMEOUT:g}s"),
+        sql.SQL("SET statement_timeout = 0"),
+    ]
+    if fresh:
+        schema = sql.Identifier(settings.schema)
+        statements.insert(0, sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(schema))
+        statements += checksums.creation(settings.schema)
+    return "".join(f"{statement.as_string(None)};\n\n" for statement in statements)
+
+
+def _options(steps: Sequence[RevisionStep], files: Files, settings: Settings) -> dict[str, Any]:
     return {
-        "script": scripts,
+        "script": files.directory,
         "fn": lambda _heads, _context: steps,
         "transaction_per_migration": True,
         "version_table_schema": settings.schema,
@@ -143,6 +173,12 @@ def _options(
     }
 
 
-def _run(context: Context) -> None:
+def _run(context: MigrationContext) -> None:
     with _op, Operations.context(context):
         context.run_migrations()
+
+
+def _without_concurrently(
+    _connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any
+) -> tuple[str, Any]:
+    return re.sub(r"\bCONCURRENTLY\b", "", statement, flags=re.IGNORECASE), parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
 from typing import LiteralString
 
@@ -120,7 +120,7 @@ def alone(
     settings: Settings, *, wait: float, report: Callable[[str], None]
 ) -> Iterator[MigratorLock]:
     """Be the only migrator of the schema inside the block; see `MigratorLock.acquire`."""
-    with closing(env.connect(settings, application_name="shopflow migrate: lock")) as connection:
+    with env.connection(settings, application_name="shopflow migrate: lock") as connection:
         lock = MigratorLock(connection, settings.schema)
         lock.acquire(wait=wait, report=report)
         yield lock

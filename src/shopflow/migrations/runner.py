@@ -1,33 +1,96 @@
-"""Applies migrations: one migrator at a time, a transaction each, checked before and after."""
+"""The migrator: up, down and status of a shop's schema, one migrator at a time."""
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import psycopg
 from alembic.runtime.migration import RevisionStep
-from alembic.script import Script, ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from psycopg import sql
 
 from shopflow.errors import MigrationError
-from shopflow.migrations import checksums, env, state
-from shopflow.migrations.locking import MigratorLock, Session, alone, blockers_of
+from shopflow.migrations import applying, checksums, env, leftovers, state
+from shopflow.migrations.applying import Report, Run
+from shopflow.migrations.files import Files, locations_of, title
+from shopflow.migrations.locking import alone
+from shopflow.migrations.loss import Loss, rehearse
+from shopflow.postgres import roles
 from shopflow.settings import Settings
 
-Report = Callable[[str], None]
-
-WAIT_FOR_OTHERS = 600.0
-LOCK_ATTEMPTS = 6
+# How long to wait for another migrator, in seconds.
+WAIT = 600.0
 
 
-def silent(_: str) -> None:
+class Migration(msgspec.Struct, frozen=True):
+    """One migration and whether the schema has had it.
+
+    Attributes:
+        changed: whether its file is not what was applied.
+    """
+
+    revision: str
+    title: str
+    file: str
+    applied: bool
+    changed: bool
+
+
+class Status(msgspec.Struct, frozen=True):
+    """Where a schema is.
+
+    Attributes:
+        heads: the newest applied revision of each branch.
+        migrations: all there are, in the order they are applied.
+        invalid_indexes: left by a killed migrator; `up` rebuilds them.
+    """
+
+    schema: str
+    heads: tuple[str, ...]
+    migrations: list[Migration]
+    invalid_indexes: list[str]
+
+    @property
+    def pending(self) -> list[Migration]:
+        """The migrations that `up` would apply."""
+        return [migration for migration in self.migrations if not migration.applied]
+
+    @property
+    def changed(self) -> list[Migration]:
+        """The migrations whose file was changed after they were applied."""
+        return [migration for migration in self.migrations if migration.changed]
+
+
+def silent(_message: str) -> None:
     """Report nothing."""
+
+
+def status(settings: Settings, *, locations: Sequence[Path] | None = None) -> Status:
+    """Say which migrations the schema has had; only reads, and needs no version table."""
+    files = Files(locations or locations_of(settings))
+    with env.connection(settings, application_name="shopflow migrate status") as connection:
+        now = state.read(connection, settings.schema)
+        invalid = leftovers.invalid_indexes(connection, settings.schema)
+    pending = {step.revision.revision for step in files.pending(now.heads)}
+    scripts = files.all()
+    changed = {script.revision for script in checksums.changed(scripts, now.checksums)}
+    return Status(
+        schema=settings.schema,
+        heads=now.heads,
+        migrations=[
+            Migration(
+                revision=script.revision,
+                title=title(script),
+                file=script.path,
+                applied=script.revision not in pending,
+                changed=script.revision in changed,
+            )
+            for script in scripts
+        ],
+        invalid_indexes=[index.name for index in invalid],
+    )
 
 
 def up(
@@ -37,75 +100,129 @@ def up(
     have_backup: bool = False,
     report: Report = silent,
     locations: Sequence[Path] | None = None,
-    wait: float = WAIT_FOR_OTHERS,
+    wait: float = WAIT,
 ) -> list[str]:
     """Bring the schema to `target` and return the revisions that were applied.
 
-    Waits up to `wait` seconds while another migrator works on the same schema.
+    Waits up to `wait` seconds while another migrator works on the schema. Invalid indexes are
+    rebuilt first.
 
     Args:
         settings: the shop; its schema is made if it is not there.
-        target: a revision, `branch@head`, or `heads` for all of them.
-        have_backup: that a backup was made, which production wants before it changes data.
+        target: a revision, `branch@head`, or `heads` for all that there are.
+        have_backup: that there is a backup, without which production's data is not touched.
         report: told what happens, a line at a time.
-        locations: where the migrations are, by default ShopFlow's and `settings.migrations`.
+        locations: where the migrations are; None for ShopFlow's and `settings.migrations`.
+        wait: seconds.
+
+    Raises:
+        MigrationError: the migrations before the one it names were applied, no other.
+    """
+    with _run(settings, locations, wait, report) as run:
+        now = state.read(run.lock.connection, settings.schema)
+        steps = run.files.pending(now.heads, target)
+        _refuse_changed(run.files, now)
+        if steps and not now.empty:
+            _want_backup(settings, have_backup=have_backup, report=report)
+        prepare(run.lock.connection, settings.schema)
+        leftovers.repair(run.lock.connection, settings.schema, report)
+        applied = take(steps, run)
+        roles.grant(run.lock.connection, settings)
+        return applied
+
+
+def down(
+    settings: Settings,
+    *,
+    confirm: Callable[[Loss], bool],
+    to: str | None = None,
+    have_backup: bool = False,
+    report: Report = silent,
+    locations: Sequence[Path] | None = None,
+    wait: float = WAIT,
+) -> list[str]:
+    """Take migrations back and return their revisions, the newest first.
+
+    Args:
+        settings: the shop.
+        confirm: asked once, with what would be lost; nothing happens unless it says True.
+        to: the revision to go back to, `base` for before the first; None takes back the one
+            that was applied last.
+        have_backup: as for `up`.
+        report: told what happens, a line at a time.
+        locations: as for `up`.
         wait: seconds to wait for another migrator.
 
     Raises:
-        MigrationError: nothing was changed, or nothing after the migration that it names.
+        MigrationError: the migrations before the one it names were taken back, no other.
     """
-    scripts = env.scripts_in(env.locations_of(settings) if locations is None else locations)
-    with alone(settings, wait=wait, report=report) as lock:
-        now = state.read(lock.connection, settings.schema)
-        with _alembic_errors():
-            steps = list(scripts._upgrade_revs(target, now.heads))  # noqa: SLF001 as alembic.command does
-        _refuse_changed(scripts, now)
-        _prepare(lock.connection, settings.schema)
-        with env.engine_for(settings) as engine:
-            for step in steps:
-                lock.verify()
-                _apply_with_retries(step, scripts, settings, engine, lock, report)
+    with _run(settings, locations, wait, report) as run:
+        now = state.read(run.lock.connection, settings.schema)
+        steps = _back(run.files, now, to)
+        _refuse_changed(run.files, now)
+        if not steps:
+            return []
+        _want_backup(settings, have_backup=have_backup, report=report)
+        if not confirm(rehearse(steps, run)):
+            return []
+        return take(steps, run)
+
+
+def take(steps: Sequence[RevisionStep], run: Run) -> list[str]:
+    """Take `steps` one after the other and return their revisions."""
+    for step in steps:
+        applying.apply(step, run)
     return [step.revision.revision for step in steps]
 
 
-def _refuse_changed(scripts: ScriptDirectory, now: state.State) -> None:
-    names = [Path(script.path).name for script in checksums.changed(list(scripts.walk_revisions()), now.checksums)]
-    if names:
-        raise MigrationError(
-            f"changed after it was applied: {', '.join(names)}; put the file back as it was and "
-            "write the change as a new migration"
-        )
-
-
-def _prepare(connection: psycopg.Connection, schema: str) -> None:
-    there = connection.execute(
+def prepare(connection: psycopg.Connection, schema: str) -> None:
+    """Make the schema and the table of checksums where they are not there yet."""
+    # CREATE SCHEMA IF NOT EXISTS wants the right to create even where the schema is there.
+    wanted = connection.execute(
         "SELECT FROM pg_namespace WHERE nspname = %(schema)s", {"schema": schema}
-    ).fetchone()
-    if there is None:
-        connection.execute(
-            psycopg.sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(psycopg.sql.Identifier(schema))
-        )
-    checksums.create_table(connection, schema)
-
-
-def _apply_with_retries(
-    step: RevisionStep,
-    scripts: ScriptDirectory,
-    settings: Settings,
-    engine: Engine,
-    lock: MigratorLock,
-    report: Report,
-) -> None:
-    for attempt in range(1, LOCK_ATTEMPTS + 1):
-        report(f"{step.name} {step.revision.revision} {step.doc}")
-        with engine.connect() as connection:
-            env.apply(step, scripts=scripts, settings=settings, connection=connection)
-        return
+    )
+    if wanted.fetchone() is None:
+        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+    with connection.transaction():
+        for statement in checksums.creation(schema):
+            connection.execute(statement)
 
 
 @contextmanager
-def _alembic_errors() -> Iterator[None]:
-    try:
-        yield
-    except CommandError as error:
-        raise MigrationError(str(error)) from error
+def _run(
+    settings: Settings, locations: Sequence[Path] | None, wait: float, report: Report
+) -> Iterator[Run]:
+    files = Files(locations or locations_of(settings))
+    with alone(settings, wait=wait, report=report) as lock, env.engine_for(settings) as engine:
+        yield Run(settings=settings, files=files, lock=lock, engine=engine, report=report)
+
+
+def _back(files: Files, now: state.State, to: str | None) -> list[RevisionStep]:
+    if to is not None:
+        return files.undoing(now.heads, to)
+    if not now.heads:
+        return []
+    applied_last = next(reversed(list(now.checksums)), None)
+    if applied_last is None:
+        raise MigrationError("nothing says which migration was applied last; name one with --to")
+    return [files.undo_of(applied_last)]
+
+
+def _refuse_changed(files: Files, now: state.State) -> None:
+    names = [Path(script.path).name for script in checksums.changed(files.all(), now.checksums)]
+    if names:
+        raise MigrationError(
+            f"changed after it was applied: {', '.join(names)}. Put the file back as it was, and "
+            "make the change a new migration."
+        )
+
+
+def _want_backup(settings: Settings, *, have_backup: bool, report: Report) -> None:
+    if settings.environment != "production":
+        return
+    if not have_backup:
+        raise MigrationError(
+            f"the schema {settings.schema} holds data and the environment is production: make a "
+            "backup first, then say so with --i-have-a-backup"
+        )
+    report("PRODUCTION: going on without a restore point, because --i-have-a-backup was given")

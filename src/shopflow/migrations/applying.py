@@ -1,0 +1,102 @@
+"""Applies one migration, and tries again when it could not have a lock."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+from alembic.runtime.migration import RevisionStep
+from psycopg.errors import DeadlockDetected, Error, LockNotAvailable
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from shopflow.errors import MigrationError
+from shopflow.migrations import env, leftovers
+from shopflow.migrations.files import Files, title
+from shopflow.migrations.locking import MigratorLock, Session, blockers_of
+from shopflow.settings import Settings
+
+Report = Callable[[str], None]
+
+# Six times LOCK_TIMEOUT and the pauses between make about half a minute.
+ATTEMPTS = 6
+FIRST_PAUSE = 0.5
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """What every step of one run of the migrator needs."""
+
+    settings: Settings
+    files: Files
+    lock: MigratorLock
+    engine: Engine
+    report: Report
+
+
+def apply(step: RevisionStep, run: Run) -> None:
+    """Take one step and commit it.
+
+    Raises:
+        MigrationError: it failed, or did not get its lock in `ATTEMPTS` tries.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        run.lock.verify()
+        began = time.monotonic()
+        blockers = _attempt(step, run)
+        if blockers is None:
+            milliseconds = (time.monotonic() - began) * 1000
+            run.report(f"{_sign(step)} {_named(step)} ({milliseconds:.0f} ms)")
+            return
+        who = ", ".join(map(str, blockers)) or "a session that is gone by now"
+        run.report(f"{_named(step)} could not get its lock (try {attempt} of {ATTEMPTS}): {who}")
+        if attempt < ATTEMPTS:
+            time.sleep(FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1))  # noqa: S311
+            leftovers.repair(run.lock.connection, run.settings.schema, run.report)
+    raise MigrationError(
+        f"{_file(step)} could not get its lock in {ATTEMPTS} tries; in the way: {who}. Wait for "
+        "that session or end it, and run again."
+    )
+
+
+def _attempt(step: RevisionStep, run: Run) -> list[Session] | None:
+    """Try once; return who was in the way of the lock, None when the step was taken."""
+    with _failures(step), run.engine.connect() as connection:
+        pid = env.raw(connection).info.backend_pid
+        with blockers_of(pid, run.lock.connection) as blockers:
+            try:
+                env.apply(step, files=run.files, settings=run.settings, connection=connection)
+            except DBAPIError as error:
+                if not isinstance(error.orig, LockNotAvailable | DeadlockDetected):
+                    raise
+                connection.invalidate()
+                return blockers
+    return None
+
+
+@contextmanager
+def _failures(step: RevisionStep) -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        orig = error.orig
+        said = orig.diag.message_primary if isinstance(orig, Error) else None
+        raise MigrationError(
+            f"{_file(step)} failed, and what its transaction had done was rolled back: "
+            f"{said or orig or error}"
+        ) from error
+
+
+def _sign(step: RevisionStep) -> str:
+    return "applied" if step.is_upgrade else "took back"
+
+
+def _named(step: RevisionStep) -> str:
+    return f"{step.revision.revision} {title(step.revision)}"
+
+
+def _file(step: RevisionStep) -> str:
+    return Path(step.revision.path).name
