@@ -77,5 +77,27 @@ class PoolTimeoutError(ShopflowError):
         self.max_size = max_size
 
 
+class TransactionError(ShopflowError):
+    """A transaction was used in a way that cannot work; nothing was changed."""
+
+
+class TransactionConflictError(ShopflowError):
+    """Other transactions got in the way each time it was tried; nothing was changed.
+
+    Attributes:
+        attempts: how often it was tried.
+    """
+
+    def __init__(self, attempts: int) -> None:
+        super().__init__(
+            f"other transactions got in the way {attempts} times; nothing was changed, try again"
+        )
+        self.attempts = attempts
+
+
+class CommitOutcomeUnknownError(ShopflowError):
+    """The connection was lost during COMMIT: see whether it took effect before repeating it."""
+
+
 class MigrationError(ShopflowError):
     """The schema could not be brought to the wanted version; the message says what to do."""

@@ -1,0 +1,68 @@
+"""The name of the constraint or trigger that failed, as an error of the domain."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+import psycopg
+
+from shopflow.errors import ConstraintViolatedError, ShopflowError
+
+# Makes the domain's error; given the message of a trigger of ours, or None for a constraint.
+MakeError = Callable[[str | None], ShopflowError]
+
+_errors: dict[str, MakeError] = {}
+
+# Citus loses the name when the shard is on another node, and adds the shard's number to it.
+_QUOTED_NAME = re.compile(r'constraint "([^"]+)"')
+_SHARD_NUMBER = re.compile(r"_\d+$")
+
+
+def register(errors: Mapping[str, MakeError]) -> None:
+    """Add to the table of errors: constraint or trigger name → class of the domain error.
+
+    The class is called with the trigger's own message, or None when a plain constraint failed.
+
+    Raises:
+        ValueError: when a name is already taken by another class.
+    """
+    for name, make in errors.items():
+        if _errors.setdefault(name, make) is not make:
+            raise ValueError(f"constraint {name} already has an error")
+
+
+def translate(error: psycopg.Error) -> Exception:
+    """Return the domain error for a broken constraint (SQLSTATE class 23), else `error` itself.
+
+    The message never holds PostgreSQL's DETAIL line: it shows the values, such as an e-mail
+    address or the hash of a token.
+    """
+    if not (error.sqlstate or "").startswith("23"):
+        return error
+    name = _constraint(error.diag)
+    make = _errors.get(name)
+    message = _message_of_trigger(error.diag)
+    return make(message) if make else ConstraintViolatedError(name, message)
+
+
+def _constraint(diag: psycopg.errors.Diagnostic) -> str:
+    name = diag.constraint_name
+    if name is None and diag.column_name:
+        # NOT NULL reports no constraint; this is the name that PostgreSQL 18 gives to it.
+        return f"{diag.table_name}_{diag.column_name}_not_null"
+    if name is None:
+        quoted = _QUOTED_NAME.search(diag.message_primary or "")
+        name = quoted[1] if quoted else "a constraint"
+        return _SHARD_NUMBER.sub("", name)
+    return name if name in _errors else _known_without_shard(name)
+
+
+def _known_without_shard(name: str) -> str:
+    plain = _SHARD_NUMBER.sub("", name)
+    return plain if plain in _errors else name
+
+
+def _message_of_trigger(diag: psycopg.errors.Diagnostic) -> str | None:
+    # The primary message of RAISE is ours and written to be shown.
+    return diag.message_primary if diag.source_function == "exec_stmt_raise" else None
