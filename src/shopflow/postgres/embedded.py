@@ -21,10 +21,21 @@ from shopflow.postgres.server_home import Home, Recorded
 from shopflow.settings import Settings
 
 Started = Literal["created", "started", "attached"]
+State = Literal["running", "stopped", "crashed"]
 HOST = "127.0.0.1"
 # Below the ports that the system gives to outgoing connections, and not PostgreSQL's own 5432.
 PORTS = range(15432, 25432)
 ATTEMPTS = 5
+# What a stray PG* variable could change otherwise; PGPASSWORD would come before the file.
+FIXED = {
+    "password": "",
+    "sslmode": "disable",
+    "gssencmode": "disable",
+    "channel_binding": "disable",
+    "target_session_attrs": "any",
+    "client_encoding": "UTF8",
+    "options": "",
+}
 LOCK_SECONDS = postmaster.START_SECONDS + 60
 
 
@@ -41,6 +52,7 @@ class ServerStatus(msgspec.Struct, frozen=True):
     port: int | None = None
     started_at: datetime | None = None
     url: str | None = None
+    embedded: bool = True
 
 
 def silent(_message: str) -> None:
@@ -116,6 +128,12 @@ class Server:
             url=self.url() if recorded and recorded.port else None,
         )
 
+    def state(self) -> State:
+        """Return whether the server runs, was stopped in good order, or is gone without that."""
+        if postmaster.running(self._home.data) is not None:
+            return "running"
+        return "crashed" if (self._home.data / "postmaster.pid").exists() else "stopped"
+
     def url(self, *, with_password: bool = False) -> str:
         """Return the owner's connection URL for libpq, with the password's file or the password.
 
@@ -130,6 +148,21 @@ class Server:
             parameters = {"passfile": str(self._home.passwords)} | parameters
         query = "&".join(f"{key}={quote(value, safe='/')}" for key, value in parameters.items())
         return f"postgresql://{login}@{HOST}:{self._port()}/{DATABASE}?{query}"
+
+    def conninfo(self) -> str:
+        """Return how the owner connects, with nothing left to the PG* variables.
+
+        Raises:
+            ServerError: when no server was made here yet.
+        """
+        return make_conninfo(
+            host=HOST,
+            port=self._port(),
+            user=self._owner,
+            dbname=DATABASE,
+            passfile=str(self._home.passwords),
+            **FIXED,
+        )
 
     def superuser_conninfo(self) -> str:
         """Return how to connect as PostgreSQL's superuser: to the shop's database, by the socket.
@@ -164,9 +197,9 @@ class Server:
         report("starting PostgreSQL")
         for attempt, port in enumerate(self._ports(), start=1):
             self._configure(account, port)
-            pid = postmaster.start(self._home, account, _program(root, "postgres"))
+            launched = postmaster.start(self._home, account, _program(root, "postgres"))
             try:
-                postmaster.wait_ready(self._home, pid, report)
+                postmaster.wait_ready(self._home, launched, report)
             except StartError as error:
                 # Somebody else took the port after we looked.
                 if "Address already in use" not in str(error) or attempt == ATTEMPTS:
@@ -221,15 +254,12 @@ class Server:
             )
 
     def _superuser(self, account: server_user.Account) -> str:
-        # An empty password keeps PGPASSWORD of the environment from coming before the file.
         return make_conninfo(
             host=str(self._home.socket(account)),
             port=self._port(),
             user=SUPERUSER,
-            password="",
             passfile=str(self._home.passwords),
-            sslmode="disable",
-            options="",
+            **FIXED,
         )
 
     def _port(self) -> int:

@@ -36,6 +36,13 @@ class Running(msgspec.Struct, frozen=True):
     ready: bool
 
 
+class Launched(msgspec.Struct, frozen=True):
+    """A server's process just started, and when, in seconds since 1970."""
+
+    pid: int
+    at: float
+
+
 class StartError(ServerError):
     """The server ended while it started; its last messages are in the text."""
 
@@ -55,14 +62,15 @@ def running(data: Path) -> Running | None:
     return Running(pid, datetime.fromtimestamp(started, UTC), port, ready)
 
 
-def start(home: Home, account: Account, postgres: Path) -> int:
-    """Start the server and return its pid; neither our end nor our Ctrl-C reaches it."""
+def start(home: Home, account: Account, postgres: Path) -> Launched:
+    """Start the server; neither our end nor our Ctrl-C reaches it."""
     _wait_for_orphans(home.data)
     _remove_misleading_pid_file(home.data)
     # The shell leaves at once, so that the server is nobody's child and never a zombie of ours.
     script = 'umask 077; "$@" </dev/null >&2 & echo $!'
     log = home.log / "startup.log"
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    at = time.time()
     with os.fdopen(os.open(log, flags, 0o600), "wb") as output:
         started = subprocess.run(
             ["/bin/sh", "-c", script, "sh", postgres, "-D", home.data],
@@ -74,26 +82,26 @@ def start(home: Home, account: Account, postgres: Path) -> int:
             start_new_session=True,
             **account.process,
         )
-    return int(started.stdout)
+    return Launched(int(started.stdout), at)
 
 
-def wait_ready(home: Home, pid: int | None, report: Callable[[str], None]) -> Running:
-    """Wait until the server takes connections; `pid` None for one that somebody else started.
+def wait_ready(home: Home, launched: Launched | None, report: Callable[[str], None]) -> Running:
+    """Wait until the server takes connections; `launched` None if somebody else started it.
 
     Raises:
         StartError: as soon as it ends instead.
         ServerError: when it is not ready after START_SECONDS.
     """
-    began = time.monotonic()
-    since = time.time()
+    began = time.time()
     said = False
-    while time.monotonic() - began < START_SECONDS:
+    while time.time() - began < START_SECONDS:
         found = running(home.data)
         if found is not None and found.ready:
             return found
-        if found is None and (pid is None or not _alive(pid)):
-            raise StartError(f"PostgreSQL ended while it started: {_last_messages(home, since)}")
-        if not said and time.monotonic() - began > 2:  # noqa: PLR2004 seconds
+        if found is None and (launched is None or not _alive(launched.pid)):
+            said_last = _last_messages(home, launched.at if launched else began)
+            raise StartError(f"PostgreSQL ended while it started: {said_last}")
+        if not said and time.time() - began > 2:  # noqa: PLR2004 seconds
             report("PostgreSQL is recovering what it had not written yet")
             said = True
         time.sleep(POLL_SECONDS)
@@ -171,24 +179,15 @@ def _remove_misleading_pid_file(data: Path) -> None:
 
 def _last_messages(home: Home, since: float) -> str:
     """Return the last lines of the start, from its output and from the JSON log."""
-    lines = (home.log / "startup.log").read_text(encoding="utf-8", errors="replace").splitlines()
+    output = (home.log / "startup.log").read_text(encoding="utf-8", errors="replace")
+    # Every start says where its log goes on.
+    lines = [line for line in output.splitlines() if "log output" not in line]
     for file in sorted(home.log.glob("*.json"), key=lambda path: path.stat().st_mtime):
-        if file.stat().st_mtime >= since - 1:
-            lines += _messages(file, since)
+        lines += _messages(file, since)
     text = " | ".join(lines[-8:]) or "it said nothing"
     if shutil.disk_usage(home.path).free < NEARLY_FULL:
         text += f" (the disk of {home.path} is full)"
     return text
-
-
-def _messages(file: Path, since: float) -> list[str]:
-    found = []
-    for line in file.read_bytes()[-20000:].splitlines():
-        with contextlib.suppress(msgspec.MsgspecError):
-            entry = msgspec.json.decode(line, type=_Entry)
-            if _time(entry.timestamp) >= since - 1:
-                found.append(f"{entry.error_severity}: {entry.message}")
-    return found
 
 
 class _Entry(msgspec.Struct):
@@ -197,7 +196,13 @@ class _Entry(msgspec.Struct):
     message: str = ""
 
 
-def _time(text: str) -> float:
-    with contextlib.suppress(ValueError):
-        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f UTC").replace(tzinfo=UTC).timestamp()
-    return 0.0
+def _messages(file: Path, since: float) -> list[str]:
+    # Milliseconds, in the form that sorts as the time does.
+    first = datetime.fromtimestamp(since, UTC).isoformat(" ", "milliseconds")[:-6]
+    found = []
+    for line in file.read_bytes()[-20000:].splitlines():
+        with contextlib.suppress(msgspec.MsgspecError):
+            entry = msgspec.json.decode(line, type=_Entry)
+            if entry.timestamp >= first:
+                found.append(f"{entry.error_severity}: {entry.message}")
+    return found

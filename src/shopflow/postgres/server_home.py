@@ -65,9 +65,11 @@ class Home(msgspec.Struct, frozen=True):
         return self.path / "server.json"
 
     def socket(self, account: Account) -> Path:
-        """Return the socket's directory: `run`, or one in /tmp when that path is too long."""
+        """Return the socket's directory: `run`, or one in /tmp when that path can't be one."""
         usual = self.path / "run"
-        if len(os.fsencode(usual / ".s.PGSQL.65535")) <= LONGEST_SOCKET_PATH:
+        short = len(os.fsencode(usual / ".s.PGSQL.65535")) <= LONGEST_SOCKET_PATH
+        # libpq reads a comma as the end of a host.
+        if short and "," not in str(usual):
             return usual
         digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
         return Path(f"/tmp/shopflow-{account.uid}-{digest}")  # noqa: S108 checked in `_private`

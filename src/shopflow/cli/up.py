@@ -1,0 +1,77 @@
+"""`shopflow up`: the database runs, its schema is the newest, and it is watched until Ctrl-C."""
+
+import signal
+import time
+from types import FrameType
+
+import psycopg
+
+from shopflow import settings as settings_module
+from shopflow.cli.output import show_pairs, tell
+from shopflow.migrations import runner
+from shopflow.postgres.conninfo import conninfo
+from shopflow.postgres.embedded import Server
+from shopflow.settings import Settings
+
+
+def up(*, once: bool = False) -> None:
+    """Start the shop's database, or find it running, bring its schema up, and serve until Ctrl-C.
+
+    The data stays when it stops. `SHOPFLOW_HOME` says where it is, `SHOPFLOW_PORT` which port to
+    listen on. With `SHOPFLOW_DATABASE_URL` or `PGHOST` no server is started, only the schema is
+    brought up there.
+
+    Args:
+        once: return when everything is ready, and leave the server running.
+    """
+    settings = settings_module.load()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
+    server = Server(settings)
+    started = server.start(tell) if settings.embedded else "attached"
+    keep = started == "attached"
+    try:
+        runner.up(settings, report=tell)
+        _show_ready(settings)
+        if once:
+            keep = True
+        elif settings.embedded:
+            _serve(server)
+    except KeyboardInterrupt:
+        tell("stopping")
+    finally:
+        if not keep:
+            server.stop()
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _show_ready(settings: Settings) -> None:
+    server = Server(settings)
+    with psycopg.connect(conninfo(settings)) as connection:
+        version = connection.info.parameter_status("server_version")
+    if settings.embedded:
+        found = server.status()
+        show_pairs(
+            [
+                ("PostgreSQL", f"{version}, process {found.pid}, port {found.port}"),
+                ("data", found.data),
+                ("connect", f'psql "{found.url}"'),
+            ]
+        )
+    else:
+        show_pairs([("PostgreSQL", version), ("connect", "shopflow psql")])
+    print("next: shopflow psql, shopflow import shopify FILE, shopflow status", flush=True)
+
+
+def _serve(server: Server) -> None:
+    """Wait for Ctrl-C; a server that crashed is started again, one that was stopped ends us."""
+    tell("serving until Ctrl-C")
+    while (state := server.state()) != "stopped":
+        if state == "crashed":
+            tell("PostgreSQL crashed, starting it again")
+            server.start(tell)
+        time.sleep(0.5)
+    tell("the server was stopped")
