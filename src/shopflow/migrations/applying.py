@@ -1,27 +1,31 @@
-"""Applies one migration, and tries again when it could not have a lock."""
+"""Takes migration steps alone and one by one, each again when it could not have a lock."""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+import psycopg
 from alembic.runtime.migration import RevisionStep
+from psycopg import sql
 from psycopg.errors import DeadlockDetected, Error, LockNotAvailable
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from shopflow.errors import MigrationError
-from shopflow.migrations import env, leftovers
-from shopflow.migrations.files import Files, title
-from shopflow.migrations.locking import MigratorLock, Session, blockers_of
+from shopflow.migrations import checksums, env, leftovers
+from shopflow.migrations.files import Files, locations_of, title
+from shopflow.migrations.locking import MigratorLock, Session, alone, blockers_of
 from shopflow.settings import Settings
 
 Report = Callable[[str], None]
 
+# How long to wait for another migrator, in seconds.
+WAIT = 600.0
 # Six times LOCK_TIMEOUT and the pauses between make about half a minute.
 ATTEMPTS = 6
 FIRST_PAUSE = 0.5
@@ -37,7 +41,45 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     report: Report
 
 
-def apply(step: RevisionStep, run: Run) -> None:
+def silent(_message: str) -> None:
+    """Report nothing."""
+
+
+@contextmanager
+def open_run(
+    settings: Settings,
+    *,
+    locations: Sequence[Path] | None = None,
+    wait: float = WAIT,
+    report: Report = silent,
+) -> Iterator[Run]:
+    """Be the only migrator of the schema inside the block, waiting `wait` seconds for that."""
+    files = Files(locations or locations_of(settings))
+    with alone(settings, wait=wait, report=report) as lock, env.engine_for(settings) as engine:
+        yield Run(settings=settings, files=files, lock=lock, engine=engine, report=report)
+
+
+def take(steps: Sequence[RevisionStep], run: Run) -> list[str]:
+    """Take `steps` one after the other and return their revisions."""
+    for step in steps:
+        _apply(step, run)
+    return [step.revision.revision for step in steps]
+
+
+def prepare(connection: psycopg.Connection, schema: str) -> None:
+    """Make the schema and the table of checksums where they are not there yet."""
+    # CREATE SCHEMA IF NOT EXISTS wants the right to create even where the schema is there.
+    wanted = connection.execute(
+        "SELECT FROM pg_namespace WHERE nspname = %(schema)s", {"schema": schema}
+    )
+    if wanted.fetchone() is None:
+        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+    with connection.transaction():
+        for statement in checksums.creation(schema):
+            connection.execute(statement)
+
+
+def _apply(step: RevisionStep, run: Run) -> None:
     """Take one step and commit it.
 
     Raises:

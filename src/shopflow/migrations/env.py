@@ -18,8 +18,7 @@ from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_u
 from shopflow.errors import ServerError
 from shopflow.migrations import checksums
 from shopflow.migrations.files import Files
-
-from shopflow.postgres.conninfo import conninfo
+from shopflow.postgres.conninfo import check_server_version, conninfo
 from shopflow.settings import Settings
 
 # Long enough for the short transactions of a busy table, short enough that whoever queues
@@ -52,6 +51,7 @@ def connect(settings: Settings, *, application_name: str) -> psycopg.Connection:
         )
     except psycopg.OperationalError as error:
         raise ServerError(f"cannot connect to the database: {error}") from error
+    check_server_version(connection)
     connection.execute(
         "SELECT set_config('idle_session_timeout', '0', false),"
         " set_config('client_connection_check_interval', '2s', false)"
@@ -158,7 +158,7 @@ def _preamble(settings: Settings, *, fresh: bool) -> str:
     ]
     if fresh:
         schema = sql.Identifier(settings.schema)
-        statements.insert(0, sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(schema))
+        statements.append(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(schema))
         statements += checksums.creation(settings.schema)
     return "".join(f"{statement.as_string(None)};\n\n" for statement in statements)
 

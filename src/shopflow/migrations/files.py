@@ -33,6 +33,7 @@ class Files:
         config.set_main_option("version_locations", "\n".join(map(_escaped, locations)))
         config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
         self.directory = ScriptDirectory.from_config(config)
+        self.directory.messaging_opts = {"quiet": True}
 
     def all(self) -> list[Script]:
         """Return every migration, in the order they are applied to an empty database."""

@@ -10,10 +10,13 @@ import msgspec
 import psycopg
 from psycopg.rows import class_row
 
+from shopflow.migrations import checksums
+
 _QUERY = (Path(__file__).parent / "fingerprint.sql").read_bytes()
 
 # What other objects are parts of.
 WHOLE = frozenset({"table", "view", "materialized view"})
+BOOKKEEPING = frozenset({"alembic_version", checksums.TABLE})
 
 Key = tuple[str, str]
 Change = Literal["missing", "extra", "different"]
@@ -60,10 +63,13 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 def read(connection: psycopg.Connection, schema: str) -> Fingerprint:
-    """Read the objects of `schema`, which must come first in the connection's search_path."""
+    """Read the objects of `schema`, which must come first in the connection's search_path.
+
+    The migrator's own two tables are left out.
+    """
     with connection.cursor(row_factory=class_row(Thing)) as cursor:
         things = cursor.execute(_QUERY, {"schema": schema}).fetchall()
-    return {(thing.kind, thing.name): thing for thing in things}
+    return {(thing.kind, thing.name): thing for thing in things if thing.owner not in BOOKKEEPING}
 
 
 def compare(expected: Fingerprint, found: Fingerprint) -> list[Difference]:

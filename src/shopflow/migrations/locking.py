@@ -97,7 +97,7 @@ class MigratorLock:
         """
         began = time.monotonic()
         say_at = began
-        while not self._try():
+        while not self.try_acquire():
             waited = time.monotonic() - began
             holder = self.holder()
             if waited > wait:
@@ -110,7 +110,8 @@ class MigratorLock:
                 say_at = time.monotonic() + SAY_AGAIN
             time.sleep(POLL)
 
-    def _try(self) -> bool:
+    def try_acquire(self) -> bool:
+        """Take the lock if nobody holds it, and say whether it is ours."""
         row = self.connection.execute(_TRY_LOCK, {"schema": self._schema}).fetchone()
         return row is not None and bool(row[0])
 

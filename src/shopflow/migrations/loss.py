@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import LiteralString
 
@@ -12,7 +11,7 @@ from alembic.runtime.migration import RevisionStep
 from psycopg import sql
 from sqlalchemy.exc import DBAPIError
 
-from shopflow.migrations import checksums, env, fingerprint, state
+from shopflow.migrations import env, fingerprint, offline, state
 from shopflow.migrations.applying import Run
 
 _CHANGED_ROWS: LiteralString = """
@@ -20,7 +19,6 @@ _CHANGED_ROWS: LiteralString = """
     FROM pg_stat_xact_user_tables
     WHERE schemaname = %(schema)s AND n_tup_del + n_tup_upd > 0
 """
-_BOOKKEEPING = {"alembic_version", checksums.TABLE}
 
 
 class Loss(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,12 +44,14 @@ class Loss(msgspec.Struct, frozen=True, kw_only=True):
 
 def rehearse(steps: Sequence[RevisionStep], run: Run) -> Loss:
     """Find out what `steps` would lose; the database is afterwards as before."""
+    connection, schema = run.lock.connection, run.settings.schema
     revisions = tuple(step.revision.revision for step in steps)
     try:
         gone, changed_rows = _gone(steps, run)
     except DBAPIError as error:
-        return Loss(revisions=revisions, unknown=str(error.orig), sql=_sql(steps, run))
-    connection, schema = run.lock.connection, run.settings.schema
+        heads = state.read(connection, schema).heads
+        text = offline.of_steps(steps, files=run.files, settings=run.settings, heads=heads)
+        return Loss(revisions=revisions, unknown=str(error.orig), sql=text)
     return Loss(
         revisions=revisions,
         tables={
@@ -85,7 +85,7 @@ def _gone(
         rows = raw.execute(_CHANGED_ROWS, {"schema": schema}).fetchall()
         transaction.rollback()
     return fingerprint.only_in(before, after), {
-        table: count for table, count in rows if table not in _BOOKKEEPING
+        table: count for table, count in rows if table not in fingerprint.BOOKKEEPING
     }
 
 
@@ -97,10 +97,3 @@ def _count(connection: psycopg.Connection, what: sql.Composable, schema: str, ta
 
 def _column(thing: fingerprint.Thing) -> str:
     return thing.name.removeprefix(f"{thing.owner}.")
-
-
-def _sql(steps: Sequence[RevisionStep], run: Run) -> str:
-    output = io.StringIO()
-    heads = state.read(run.lock.connection, run.settings.schema).heads
-    env.write_sql(steps, files=run.files, settings=run.settings, heads=heads, output=output)
-    return output.getvalue()

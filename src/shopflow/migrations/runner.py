@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
-import psycopg
 from alembic.runtime.migration import RevisionStep
-from psycopg import sql
 
 from shopflow.errors import MigrationError
-from shopflow.migrations import applying, checksums, env, leftovers, state
-from shopflow.migrations.applying import Report, Run
+from shopflow.migrations import checksums, env, leftovers, state
+from shopflow.migrations.applying import WAIT, Report, open_run, prepare, silent, take
+from shopflow.migrations.authoring import new
+from shopflow.migrations.drift import check
 from shopflow.migrations.files import Files, locations_of, title
-from shopflow.migrations.locking import alone
 from shopflow.migrations.loss import Loss, rehearse
+from shopflow.migrations.offline import sql
 from shopflow.postgres import roles
 from shopflow.settings import Settings
 
-# How long to wait for another migrator, in seconds.
-WAIT = 600.0
+__all__ = ["check", "down", "new", "sql", "status", "up"]
 
 
 class Migration(msgspec.Struct, frozen=True):
@@ -61,10 +59,6 @@ class Status(msgspec.Struct, frozen=True):
     def changed(self) -> list[Migration]:
         """The migrations whose file was changed after they were applied."""
         return [migration for migration in self.migrations if migration.changed]
-
-
-def silent(_message: str) -> None:
-    """Report nothing."""
 
 
 def status(settings: Settings, *, locations: Sequence[Path] | None = None) -> Status:
@@ -118,7 +112,7 @@ def up(
     Raises:
         MigrationError: the migrations before the one it names were applied, no other.
     """
-    with _run(settings, locations, wait, report) as run:
+    with open_run(settings, locations=locations, wait=wait, report=report) as run:
         now = state.read(run.lock.connection, settings.schema)
         steps = run.files.pending(now.heads, target)
         _refuse_changed(run.files, now)
@@ -156,7 +150,7 @@ def down(
     Raises:
         MigrationError: the migrations before the one it names were taken back, no other.
     """
-    with _run(settings, locations, wait, report) as run:
+    with open_run(settings, locations=locations, wait=wait, report=report) as run:
         now = state.read(run.lock.connection, settings.schema)
         steps = _back(run.files, now, to)
         _refuse_changed(run.files, now)
@@ -166,35 +160,6 @@ def down(
         if not confirm(rehearse(steps, run)):
             return []
         return take(steps, run)
-
-
-def take(steps: Sequence[RevisionStep], run: Run) -> list[str]:
-    """Take `steps` one after the other and return their revisions."""
-    for step in steps:
-        applying.apply(step, run)
-    return [step.revision.revision for step in steps]
-
-
-def prepare(connection: psycopg.Connection, schema: str) -> None:
-    """Make the schema and the table of checksums where they are not there yet."""
-    # CREATE SCHEMA IF NOT EXISTS wants the right to create even where the schema is there.
-    wanted = connection.execute(
-        "SELECT FROM pg_namespace WHERE nspname = %(schema)s", {"schema": schema}
-    )
-    if wanted.fetchone() is None:
-        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
-    with connection.transaction():
-        for statement in checksums.creation(schema):
-            connection.execute(statement)
-
-
-@contextmanager
-def _run(
-    settings: Settings, locations: Sequence[Path] | None, wait: float, report: Report
-) -> Iterator[Run]:
-    files = Files(locations or locations_of(settings))
-    with alone(settings, wait=wait, report=report) as lock, env.engine_for(settings) as engine:
-        yield Run(settings=settings, files=files, lock=lock, engine=engine, report=report)
 
 
 def _back(files: Files, now: state.State, to: str | None) -> list[RevisionStep]:
