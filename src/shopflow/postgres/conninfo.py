@@ -74,7 +74,7 @@ def check_server_version(connection: Connection[Any] | AsyncConnection[Any]) -> 
 def _server(settings: Settings) -> str:
     if settings.database_url is not None:
         return settings.database_url
-    return "" if settings.server_from_pg_variables else embedded.Server(settings).url()
+    return "" if settings.server_from_pg_variables else embedded.Server(settings).conninfo()
 
 
 def _from_environment() -> dict[str, str]:
