@@ -45,7 +45,7 @@ async def open_shop(settings: Settings | None = None, **overrides: object) -> As
     """
     if settings is not None and overrides:
         raise TypeError("give either settings or single settings, not both")
-    settings = settings or settings_module.load(**overrides)
+    settings = settings or settings_module.load(None, file=None, **overrides)
     if settings.embedded:
         await asyncio.to_thread(Server(settings).start)
     pool = Pool(settings)
