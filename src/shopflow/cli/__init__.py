@@ -26,6 +26,7 @@ COMMANDS = {
     "status": "server:status",
     "url": "server:url",
     "psql": "server:psql",
+    "migrate": "migrate:app",
     "settings": "show_settings:settings",
 }
 
