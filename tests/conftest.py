@@ -25,13 +25,16 @@ full_page_writes = off
 shared_buffers = 128MB
 max_wal_size = 1GB
 """
+# A database is 350 files: a clone takes 0.3 s on this machine's disk and 0.03 s in memory.
+MEMORY_DISK = Path("/dev/shm")
+MEMORY_DISK_NEEDED = 4 * 1024**3
 _numbers = itertools.count(1)
 
 
 @contextmanager
-def reachable_directory() -> Iterator[Path]:
+def reachable_directory(parent: Path = Path("/tmp")) -> Iterator[Path]:
     """A new directory that the server's user can enter: as root, pytest's own are closed to it."""
-    path = Path(tempfile.mkdtemp(prefix="shopflow-test-", dir="/tmp"))
+    path = Path(tempfile.mkdtemp(prefix="shopflow-test-", dir=parent))
     path.chmod(0o755)
     try:
         yield path
@@ -46,6 +49,12 @@ def server_directory() -> Iterator[Path]:
         yield path
 
 
+def fast_disk() -> Path:
+    """Where many small files are made fastest."""
+    roomy = MEMORY_DISK.is_dir() and shutil.disk_usage(MEMORY_DISK).free > MEMORY_DISK_NEEDED
+    return MEMORY_DISK if roomy else Path("/tmp")
+
+
 def fast_home(directory: Path) -> Path:
     """A home whose server will not sync its files."""
     home = directory / "home"
@@ -56,7 +65,7 @@ def fast_home(directory: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def test_server() -> Iterator[Settings]:
-    with reachable_directory() as directory:
+    with reachable_directory(fast_disk()) as directory:
         settings = settings_module.load({}, home=fast_home(directory))
         server = Server(settings)
         server.start()
@@ -89,14 +98,14 @@ def settings(
     test_server: Settings, admin: psycopg.Connection, template_database: str
 ) -> Iterator[Settings]:
     """Settings for a database of the test's own, with the newest schema."""
-    with _database(admin, test_server, template=template_database) as found:
+    with new_database(admin, test_server, template=template_database) as found:
         yield found
 
 
 @pytest.fixture
 def empty_settings(test_server: Settings, admin: psycopg.Connection) -> Iterator[Settings]:
     """Settings for an empty database of the test's own."""
-    with _database(admin, test_server) as found:
+    with new_database(admin, test_server) as found:
         yield found
 
 
@@ -110,9 +119,10 @@ async def connection(settings: Settings) -> AsyncIterator[psycopg.AsyncConnectio
 
 
 @contextmanager
-def _database(
+def new_database(
     admin: psycopg.Connection, server: Settings, template: str = "template1"
 ) -> Iterator[Settings]:
+    """A database of the caller's own, dropped afterwards."""
     name = f"test_{next(_numbers)}"
     _create(admin, name, server, template)
     try:

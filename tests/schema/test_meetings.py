@@ -1,0 +1,187 @@
+"""The rules under concurrency: one transaction is stopped at the point that hurts, another runs."""
+
+from concurrent.futures import Future
+
+import psycopg
+import pytest
+from psycopg import errors
+
+from tests.schema.conftest import Meeting
+from tests.schema.test_checks import BOB, PAID, PLAIN, ROOT, SIZED
+from tests.schema.test_soft_delete import GUEST, count
+
+SHIRTS = "00000000-0000-7000-8000-0000000000c2"
+ADD_PLAIN = (
+    "INSERT INTO cart_items (cart_id, product_id, quantity, unit_price) "
+    f"VALUES ('{GUEST}', '{PLAIN}', 1, 20)"
+)
+
+
+def meet(meeting: Meeting, first: str, second: str) -> Future[object]:
+    """Run `second` while `first` is not committed, then commit `first`."""
+    meeting.first.execute(first.encode())
+
+    def work(connection: psycopg.Connection) -> None:
+        connection.execute(second.encode())
+        connection.commit()
+
+    running = meeting.in_second(work)
+    meeting.first.commit()
+    return running
+
+
+def refused(running: Future[object]) -> str | None:
+    with pytest.raises(errors.IntegrityError) as error:
+        running.result(timeout=10)
+    return error.value.diag.constraint_name
+
+
+def test_two_moves_cannot_close_a_circle(meeting: Meeting, shop: psycopg.Connection) -> None:
+    shop.execute("UPDATE categories SET parent_id = NULL")
+    running = meet(
+        meeting,
+        f"UPDATE categories SET parent_id = '{SHIRTS}' WHERE id = '{ROOT}'",
+        f"UPDATE categories SET parent_id = '{ROOT}' WHERE id = '{SHIRTS}'",
+    )
+    assert refused(running) == "categories_no_cycle"
+
+
+def test_a_line_added_while_its_product_is_deleted_is_refused(meeting: Meeting) -> None:
+    running = meet(
+        meeting, f"UPDATE products SET deleted_at = now() WHERE id = '{PLAIN}'", ADD_PLAIN
+    )
+    assert refused(running) == "cart_items_product_not_deleted"
+
+
+def test_a_line_being_added_is_cleared_by_the_deletion(
+    meeting: Meeting, shop: psycopg.Connection
+) -> None:
+    running = meet(
+        meeting, ADD_PLAIN, f"UPDATE products SET deleted_at = now() WHERE id = '{PLAIN}'"
+    )
+    running.result(timeout=10)
+    assert count(shop, f"cart_items WHERE product_id = '{PLAIN}'".encode()) == 0
+
+
+@pytest.mark.parametrize(
+    ("table", "insert"),
+    [
+        ("carts", f"INSERT INTO carts (user_id) VALUES ('{BOB}')"),
+        (
+            "user_sessions",
+            "INSERT INTO user_sessions (user_id, refresh_token_hash, expires_at) "
+            f"VALUES ('{BOB}', sha256('x'), now() + interval '1 day')",
+        ),
+        (
+            "password_resets",
+            "INSERT INTO password_resets (user_id, token_hash, expires_at) "
+            f"VALUES ('{BOB}', sha256('x'), now() + interval '1 day')",
+        ),
+        (
+            "orders",
+            "INSERT INTO orders (user_id, currency_code, subtotal, total_amount, customer_email) "
+            f"VALUES ('{BOB}', 'EUR', 0, 0, 'bob@example.com')",
+        ),
+    ],
+)
+def test_nothing_of_a_deleted_user_is_left_in_either_order(
+    meeting: Meeting, shop: psycopg.Connection, table: str, insert: str
+) -> None:
+    delete = f"UPDATE users SET deleted_at = now() WHERE id = '{BOB}'"
+    assert refused(meet(meeting, delete, insert)) == f"{table}_user_not_deleted"
+    meeting.second.rollback()
+    shop.execute(f"UPDATE users SET deleted_at = NULL WHERE id = '{BOB}'".encode())
+    meet(meeting, insert, delete).result(timeout=10)
+    assert count(shop, f"{table} WHERE user_id = '{BOB}'".encode()) == 0
+
+
+def test_variants_changed_side_by_side_add_up(meeting: Meeting, shop: psycopg.Connection) -> None:
+    running = meet(
+        meeting,
+        "UPDATE product_variants SET stock_quantity = 30 WHERE sku = 'SIZED-S'",
+        "UPDATE product_variants SET stock_quantity = 40 WHERE sku = 'SIZED-M'",
+    )
+    running.result(timeout=10)
+    found = shop.execute(f"SELECT stock_quantity FROM products WHERE id = '{SIZED}'".encode())
+    assert found.fetchone() == (70,)
+
+
+def test_ratings_given_side_by_side_add_up(meeting: Meeting, shop: psycopg.Connection) -> None:
+    review = "INSERT INTO product_reviews (product_id, rating, is_approved) VALUES ('{}', {}, true)"
+    meet(meeting, review.format(SIZED, 4), review.format(SIZED, 3)).result(timeout=10)
+    found = shop.execute(
+        f"SELECT rating_sum, rating_count FROM product_stats WHERE product_id = '{SIZED}'".encode()
+    )
+    assert found.fetchone() == (7, 2)
+
+
+def test_refunds_given_side_by_side_stay_within_what_was_captured(meeting: Meeting) -> None:
+    refund = f"INSERT INTO refunds (payment_id, amount) VALUES ('{PAID}', 20)"
+    assert refused(meet(meeting, refund, refund)) == "refunds_within_captured"
+
+
+def test_a_capture_taken_back_while_it_is_refunded_is_refused(meeting: Meeting) -> None:
+    running = meet(
+        meeting,
+        f"INSERT INTO refunds (payment_id, amount) VALUES ('{PAID}', 20)",
+        f"UPDATE payments SET captured_amount = 20 WHERE id = '{PAID}'",
+    )
+    assert refused(running) == "refunds_within_captured"
+
+
+def use(coupon_order: str) -> str:
+    return (
+        "WITH placed AS (INSERT INTO orders (currency_code, subtotal, total_amount, customer_email, "
+        f"idempotency_key) VALUES ('EUR', 0, 0, 'a@x', '{coupon_order}') RETURNING id) "
+        "INSERT INTO coupon_usage (coupon_id, order_id, discount_amount) "
+        "SELECT '00000000-0000-7000-8000-000000000051', id, 1 FROM placed"
+    )
+
+
+def test_the_last_use_of_a_coupon_is_taken_once(meeting: Meeting) -> None:
+    assert refused(meet(meeting, use("one"), use("two"))) == "coupons_used_within_limit"
+
+
+def test_a_coupon_without_limit_makes_nobody_wait(
+    meeting: Meeting, shop: psycopg.Connection
+) -> None:
+    shop.execute("UPDATE coupons SET usage_limit = NULL")
+    meeting.first.execute(use("one").encode())
+
+    def work(connection: psycopg.Connection) -> None:
+        connection.execute(use("two").encode())
+        connection.commit()
+
+    meeting.in_second(work).result(timeout=10)  # done, though the first has not committed
+    meeting.first.rollback()
+    assert count(shop, b"coupon_usage") == 2
+
+
+def test_a_limit_set_while_a_coupon_is_used_counts_that_use(
+    meeting: Meeting, shop: psycopg.Connection
+) -> None:
+    shop.execute("UPDATE coupons SET usage_limit = NULL")
+    limit = "UPDATE coupons SET usage_limit = 5"
+    meet(meeting, use("one"), limit).result(timeout=10)
+    assert shop.execute("SELECT used_count FROM coupons").fetchone() == (2,)
+    shop.execute("UPDATE coupons SET usage_limit = NULL")
+    meet(meeting, limit, use("two")).result(timeout=10)
+    assert shop.execute("SELECT used_count FROM coupons").fetchone() == (3,)
+
+
+def test_the_same_line_added_twice_at_once_is_one(meeting: Meeting) -> None:
+    assert refused(meet(meeting, ADD_PLAIN, ADD_PLAIN)) == "idx_cart_items_product_variant"
+
+
+def test_one_cart_a_user_however_many_begin_one(meeting: Meeting) -> None:
+    begin = f"INSERT INTO carts (user_id) VALUES ('{BOB}')"
+    assert refused(meet(meeting, begin, begin)) == "idx_carts_user_id"
+
+
+def test_two_steps_of_an_order_cannot_both_be_taken_from_the_same_place(meeting: Meeting) -> None:
+    running = meet(
+        meeting,
+        "UPDATE orders SET status = 'cancelled'",
+        "UPDATE orders SET status = 'confirmed'",
+    )
+    assert refused(running) == "orders_status_step"
