@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -123,7 +124,8 @@ class Pool:
             yield connection
         finally:
             self._in_use -= 1
-            await self._connections.putconn(connection)
+            connection.returned(self.settings.pool_max_uses)
+            await self._put(connection)
 
     async def _working_connection(self) -> PooledConnection:
         # psycopg_pool's own `check` pauses a second after the second dead connection, and after
@@ -137,9 +139,15 @@ class Pool:
             finally:
                 if not works:
                     await connection.close()
-                    await self._connections.putconn(connection)
+                    await self._put(connection)
             if works:
                 return connection
+
+    async def _put(self, connection: PooledConnection) -> None:
+        # Cancelled here, psycopg_pool would lose the connection. (With its `reset` callback it
+        # would not, but then the connection comes back later than its caller goes on, and one
+        # caller after another opens more connections than are needed.)
+        await asyncio.shield(self._connections.putconn(connection))
 
     async def _taken(self, within: float) -> PooledConnection:
         try:
@@ -183,20 +191,13 @@ class _Connections(psycopg_pool.AsyncConnectionPool[PooledConnection]):
             max_size=settings.pool_max_size,
             open=False,
             configure=configure,
-            # With a reset, connections come back through a worker, so that a caller who is
-            # cancelled twice cannot lose one.
-            reset=self._returned,
             timeout=settings.pool_timeout,
             max_idle=settings.pool_max_idle / LOOKS,
             # Otherwise the pauses between attempts grow to minutes and outlast the outage.
             reconnect_timeout=settings.pool_timeout,
         )
         self.failure: psycopg.Error | None = None
-        self._max_uses = settings.pool_max_uses
         self._unused = deque([0] * (LOOKS - 1), maxlen=LOOKS - 1)
-
-    async def _returned(self, connection: PooledConnection) -> None:
-        connection.returned(self._max_uses)
 
     async def _connect(self, timeout: float | None = None) -> PooledConnection:  # noqa: ASYNC109 psycopg_pool's
         try:
