@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from shopflow import settings as settings_module
+from shopflow.carts.carts import Carts
+from shopflow.orders.orders import Orders
 from shopflow.postgres.embedded import Server
 from shopflow.postgres.pool import Pool
+from shopflow.products.products import Products
 from shopflow.settings import Settings
 
 
@@ -18,11 +21,17 @@ class Shop:
     Attributes:
         settings: what is in force.
         pool: connections to the shop's database, for SQL of your own.
+        products: listings and product pages.
+        carts: carts of users and guests.
+        orders: placing, paying and reading orders.
     """
 
     def __init__(self, settings: Settings, pool: Pool) -> None:
         self.settings = settings
         self.pool = pool
+        self.products = Products(pool)
+        self.carts = Carts(pool)
+        self.orders = Orders(pool)
 
 
 @asynccontextmanager

@@ -1,0 +1,1 @@
+"""Shopping carts of users and guests (§2.3, §4.3)."""

@@ -1,0 +1,1 @@
+"""Orders (§2.4, §4.4): placing, paying, reading."""

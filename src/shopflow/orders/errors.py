@@ -1,0 +1,71 @@
+"""What placing and paying an order refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+
+from shopflow.errors import ShopflowError
+from shopflow.ids import ProductId, VariantId
+from shopflow.postgres import failures
+
+
+class Shortage(msgspec.Struct, frozen=True):
+    """A line that cannot be filled; `available` is 0 for what is no longer for sale."""
+
+    product_id: ProductId
+    variant_id: VariantId | None
+    sku: str
+    wanted: int
+    available: int
+
+
+class OutOfStockError(ShopflowError):
+    """There is less in stock than the cart asks for; nothing was ordered.
+
+    Attributes:
+        shortages: every line at fault.
+    """
+
+    def __init__(self, shortages: Sequence[Shortage]) -> None:
+        listed = "; ".join(f"{s.sku}: {s.wanted} wanted, {s.available} left" for s in shortages)
+        super().__init__(f"not enough in stock, nothing was ordered: {listed}")
+        self.shortages = tuple(shortages)
+
+
+class EmptyCartError(ShopflowError):
+    """There is nothing in the cart to order."""
+
+
+class PriceChangedError(ShopflowError):
+    """The order comes to another total than the caller expected; nothing was ordered.
+
+    Attributes:
+        expected: what the caller expected.
+        actual: what it comes to now.
+    """
+
+    def __init__(self, expected: Decimal, actual: Decimal) -> None:
+        super().__init__(
+            f"the order comes to {actual}, not {expected}: show it to the customer and try again"
+        )
+        self.expected = expected
+        self.actual = actual
+
+
+class OrderStateError(ShopflowError):
+    """The order is in a state that does not allow this."""
+
+
+class IdempotencyKeyTakenError(ShopflowError):
+    """Another order has been placed with this idempotency key meanwhile."""
+
+
+failures.register(
+    {
+        "orders_status_step": OrderStateError,
+        "orders_idempotency_key_key": IdempotencyKeyTakenError,
+    }
+)

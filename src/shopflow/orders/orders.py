@@ -1,0 +1,53 @@
+"""`shop.orders`: the functions of this package on the shop's pool."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from shopflow.ids import OrderId, PaymentId, UserId
+from shopflow.orders import payments, reading
+from shopflow.orders.checkout import Checkout, place_order
+from shopflow.orders.models import Order, PlacedOrder
+from shopflow.postgres.pool import Pool
+
+
+class Orders:
+    """The orders of a shop."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def place(self, checkout: Checkout) -> PlacedOrder:
+        """Order what is in a cart, all or nothing; see `checkout.place_order`."""
+        return await place_order(self._pool, checkout)
+
+    async def mark_paid(
+        self,
+        order_id: OrderId,
+        *,
+        amount: Decimal,
+        method: str,
+        card_brand: str | None = None,
+        card_last_four: str | None = None,
+        actor: UserId | None = None,
+    ) -> PaymentId:
+        """Record that an order was paid in full, and confirm it; see `payments.mark_paid`."""
+        return await payments.mark_paid(
+            self._pool,
+            order_id,
+            amount=amount,
+            method=method,
+            card_brand=card_brand,
+            card_last_four=card_last_four,
+            actor=actor,
+        )
+
+    async def get(self, order_id: OrderId) -> Order:
+        """Return an order with all its details (§4.4); see `reading.get_order`."""
+        async with self._pool.connection() as connection:
+            return await reading.get_order(connection, order_id)
+
+    async def get_by_number(self, order_number: str) -> Order:
+        """Return the order with this number; see `reading.get_order_by_number`."""
+        async with self._pool.connection() as connection:
+            return await reading.get_order_by_number(connection, order_number)

@@ -1,0 +1,1 @@
+"""Accounts, addresses and sessions (§2.1)."""
