@@ -27,6 +27,7 @@ COMMANDS = {
     "url": "server:url",
     "psql": "server:psql",
     "migrate": "migrate:app",
+    "roles": "roles:roles",
     "settings": "show_settings:settings",
 }
 

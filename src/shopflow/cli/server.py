@@ -12,6 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 from shopflow import settings as settings_module
 from shopflow.cli.output import show_json, show_pairs
 from shopflow.errors import ServerError
+from shopflow.postgres import roles
 from shopflow.postgres.conninfo import conninfo
 from shopflow.postgres.embedded import Server
 from shopflow.settings import Settings, without_password
@@ -56,18 +57,20 @@ def status(*, json: bool = False) -> int:
     return 0 if found.running else NOT_RUNNING
 
 
-def url(*, with_password: bool = False, json: bool = False) -> None:
+def url(*, role: roles.Kind = "owner", with_password: bool = False, json: bool = False) -> None:
     """Print the URL to connect with, for psql and everything else that uses libpq.
 
     It names the file with the password, not the password.
 
     Args:
+        role: who connects to the embedded server; `shopflow roles` makes the others.
         with_password: put the password in, for programs that do not know `passfile`.
         json: print a JSON object with `url`.
     """
     settings = settings_module.load()
     if settings.embedded:
-        found = Server(settings).url(with_password=with_password)
+        name = roles.name_of(settings, role)
+        found = Server(settings).url(with_password=with_password, role=name)
     elif settings.database_url is None:
         raise ServerError("the server is given by PG* variables, which programs read themselves")
     else:

@@ -83,7 +83,7 @@ def ensure_shop(home: Home, superuser: str, schema: str) -> bool:
     with psycopg.connect(superuser, dbname="postgres", autocommit=True) as connection:
         if not new and _complete(connection, owner):
             return False
-        _ensure_owner(connection, owner, password)
+        ensure_login(connection, owner, password)
         _ensure_database(connection, owner)
     with psycopg.connect(superuser, dbname=DATABASE, autocommit=True) as connection:
         connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
@@ -109,16 +109,17 @@ def _complete(connection: psycopg.Connection, owner: str) -> bool:
     return found.rowcount > 0
 
 
-def _ensure_owner(connection: psycopg.Connection, owner: str, password: str) -> None:
-    role = sql.Identifier(owner)
+def ensure_login(connection: psycopg.Connection, name: str, password: str) -> None:
+    """Make the role if it is not there, and give it the password."""
+    role = sql.Identifier(name)
     exists = connection.execute(
-        "SELECT FROM pg_roles WHERE rolname = %(owner)s", {"owner": owner}
+        "SELECT FROM pg_roles WHERE rolname = %(name)s", {"name": name}
     ).rowcount
     if not exists:
         connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
     # The server, its log and pg_stat_statements see the verifier only.
     verifier = connection.pgconn.encrypt_password(
-        password.encode(), owner.encode(), b"scram-sha-256"
+        password.encode(), name.encode(), b"scram-sha-256"
     )
     connection.execute(
         sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, sql.Literal(verifier.decode()))

@@ -10,6 +10,7 @@ from typing import Literal
 from urllib.parse import quote
 
 import msgspec
+import psycopg
 from psycopg.conninfo import make_conninfo
 
 from shopflow.errors import ServerError
@@ -134,16 +135,20 @@ class Server:
             return "running"
         return "crashed" if (self._home.data / "postmaster.pid").exists() else "stopped"
 
-    def url(self, *, with_password: bool = False) -> str:
-        """Return the owner's connection URL for libpq, with the password's file or the password.
+    def url(self, *, with_password: bool = False, role: str | None = None) -> str:
+        """Return a connection URL for libpq, with the password's file or the password.
+
+        Args:
+            with_password: put the password in instead of its file.
+            role: who connects; None means the shop's owner.
 
         Raises:
             ServerError: when no server was made here yet.
         """
         parameters = {"sslmode": "disable", "options": f"-csearch_path={self._search_path()}"}
-        login = self._owner
+        login = role or self._owner
         if with_password:
-            login += ":" + quote(self._password(), safe="")
+            login += ":" + quote(self._password(login), safe="")
         else:
             parameters = {"passfile": str(self._home.passwords)} | parameters
         query = "&".join(f"{key}={quote(value, safe='/')}" for key, value in parameters.items())
@@ -172,6 +177,19 @@ class Server:
         """
         account = server_user.find_account(self._settings.server_user)
         return make_conninfo(self._superuser(account), dbname=DATABASE)
+
+    def ensure_login(self, role: str) -> None:
+        """Let `role` log in with a generated password, kept beside the owner's; made if missing.
+
+        Raises:
+            ServerError: when no server was made here yet.
+        """
+        with (
+            self._home.lock(LOCK_SECONDS, lambda: None),
+            psycopg.connect(self.superuser_conninfo(), autocommit=True) as connection,
+        ):
+            password, _ = pgpass.ensure(self._home, role)
+            cluster.ensure_login(connection, role, password)
 
     def binary(self, name: str) -> Path:
         """Return the path of a program of the installed PostgreSQL, such as `psql`.
@@ -270,11 +288,11 @@ class Server:
             raise ServerError(f"there is no server in {self._home.path} yet; shopflow up makes one")
         return port
 
-    def _password(self) -> str:
+    def _password(self, role: str) -> str:
         try:
-            return pgpass.read(self._home)[self._owner]
+            return pgpass.read(self._home)[role]
         except KeyError:
-            raise ServerError(f"{self._home.passwords} has no password of {self._owner}") from None
+            raise ServerError(f"{self._home.passwords} has no password of {role}") from None
 
     def _search_path(self) -> str:
         # A space would end the option.

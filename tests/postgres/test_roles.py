@@ -1,0 +1,166 @@
+"""What each of the shop's roles may do, and what is refused to it."""
+
+from collections.abc import Iterator
+
+import msgspec
+import psycopg
+import pytest
+from psycopg import errors, sql
+
+from shopflow.migrations import runner
+from shopflow.postgres import roles
+from shopflow.postgres.conninfo import conninfo
+from shopflow.postgres.embedded import Server
+from shopflow.postgres.roles import Kind
+from shopflow.settings import Settings
+from tests.conftest import new_database
+
+
+@pytest.fixture(scope="module")
+def shop(
+    test_server: Settings, admin: psycopg.Connection, template_database: str
+) -> Iterator[Settings]:
+    """A shop whose roles are made; they belong to the whole server, so no other test minds."""
+    with new_database(admin, test_server, template=template_database) as settings:
+        with psycopg.connect(as_superuser(settings), autocommit=True) as connection:
+            roles.create(connection, settings)
+        with psycopg.connect(conninfo(settings), autocommit=True) as connection:
+            connection.execute(
+                "INSERT INTO users (email, password_hash, first_name, last_name) "
+                "VALUES ('ann@example.com', '!', 'Ann', 'Archer')"
+            )
+            connection.execute(
+                "INSERT INTO orders (currency_code, subtotal, total_amount, customer_email, user_id) "
+                "SELECT 'EUR', 0, 0, email, id FROM users"
+            )
+        yield settings
+
+
+def as_superuser(settings: Settings) -> str:
+    database = psycopg.conninfo.conninfo_to_dict(settings.database_url or "")["dbname"]
+    server = msgspec.structs.replace(settings, database_url=None)
+    return psycopg.conninfo.make_conninfo(Server(server).superuser_conninfo(), dbname=database)
+
+
+def connect(settings: Settings, kind: Kind) -> psycopg.Connection:
+    """As the pool does with `SHOPFLOW_DATABASE_ROLE`."""
+    name = roles.name_of(settings, kind)
+    return psycopg.connect(
+        conninfo(msgspec.structs.replace(settings, database_role=name)), autocommit=True
+    )
+
+
+ALLOWED: list[tuple[Kind, str]] = [
+    ("app", "UPDATE users SET last_name = 'Baker'"),
+    ("app", "SELECT order_id FROM order_status_history"),
+    ("app", "INSERT INTO brands (name, slug) VALUES ('Acme', 'acme')"),
+    ("app", "SELECT new_order_number()"),
+    ("app", "UPDATE orders SET status = 'confirmed'"),
+    ("app", "UPDATE users SET deleted_at = now()"),
+    ("readonly", "SELECT email FROM users"),
+    ("readonly", "SELECT id, user_id FROM carts"),
+    ("readonly", "SELECT id, order_number, total_amount FROM orders"),
+    ("monitor", "SHOW data_directory"),
+    ("monitor", "SELECT version_num FROM alembic_version"),
+]
+REFUSED: list[tuple[Kind, str]] = [
+    ("app", "CREATE TABLE extra (id integer)"),
+    ("app", "ALTER TABLE users ADD COLUMN extra integer"),
+    ("app", "DROP TABLE users"),
+    ("app", "TRUNCATE users"),
+    ("app", "ALTER TABLE orders DISABLE TRIGGER ALL"),
+    ("app", "UPDATE order_status_history SET notes = 'never was'"),
+    ("app", "DELETE FROM order_status_history"),
+    ("app", "INSERT INTO order_status_history (order_id, status) SELECT id, 'pending' FROM orders"),
+    ("app", "SELECT user_id FROM deleted_user_orders"),
+    ("app", "UPDATE product_stats SET rating_sum = 0"),
+    ("app", "UPDATE migration_checksums SET checksum = 'x'"),
+    ("app", "UPDATE alembic_version SET version_num = 'x'"),
+    ("readonly", "SELECT password_hash FROM users"),
+    ("readonly", "SELECT refresh_token_hash FROM user_sessions"),
+    ("readonly", "SELECT token_hash FROM password_resets"),
+    ("readonly", "SELECT session_id FROM carts"),
+    ("readonly", "SELECT user_id FROM deleted_user_orders"),
+    ("readonly", "SHOW data_directory"),
+    ("readonly", "DELETE FROM carts"),
+    ("monitor", "SELECT email FROM users"),
+    ("monitor", "SELECT total_amount FROM orders"),
+]
+
+
+@pytest.mark.parametrize(("kind", "statement"), ALLOWED)
+def test_is_allowed(shop: Settings, kind: Kind, statement: str) -> None:
+    with connect(shop, kind) as connection, connection.transaction(force_rollback=True):
+        connection.execute(statement.encode())
+
+
+@pytest.mark.parametrize(("kind", "statement"), REFUSED)
+def test_is_refused(shop: Settings, kind: Kind, statement: str) -> None:
+    with connect(shop, kind) as connection, pytest.raises(errors.InsufficientPrivilege):
+        connection.execute(statement.encode())
+
+
+def test_the_history_that_app_cannot_write_is_written(shop: Settings) -> None:
+    with connect(shop, "app") as connection, connection.transaction(force_rollback=True):
+        connection.execute("UPDATE orders SET status = 'confirmed'")
+        rows = connection.execute("SELECT status FROM order_status_history ORDER BY id").fetchall()
+    assert rows == [("pending",), ("confirmed",)]
+
+
+def test_no_trigger_function_can_be_borrowed(shop: Settings) -> None:
+    """They run as the owner; hung on a table of one's own they would write as the owner."""
+    with connect(shop, "app") as connection:
+        connection.execute("CREATE TEMP TABLE mine (id uuid, status text)")
+        with pytest.raises(errors.InsufficientPrivilege):
+            connection.execute(
+                "CREATE TRIGGER forge AFTER INSERT ON mine "
+                "FOR EACH ROW EXECUTE FUNCTION write_status_history()"
+            )
+
+
+def test_a_temporary_table_does_not_stand_in_for_one_of_the_shop(shop: Settings) -> None:
+    with connect(shop, "app") as connection, connection.transaction(force_rollback=True):
+        connection.execute("CREATE TEMP TABLE order_status_history (LIKE orders)")
+        connection.execute("SET search_path = pg_temp")
+        connection.execute(
+            sql.SQL("UPDATE {}.orders SET status = 'confirmed'").format(sql.Identifier(shop.schema))
+        )
+        found = connection.execute("SELECT count(*) FROM order_status_history").fetchone()
+    assert found == (0,)
+
+
+def test_a_table_made_later_is_readable_after_the_next_grant(shop: Settings) -> None:
+    with psycopg.connect(conninfo(shop), autocommit=True) as owner:
+        owner.execute("CREATE TABLE loyalty_cards (id uuid PRIMARY KEY)")
+        roles.grant(owner, shop)
+        with connect(shop, "app") as app:
+            app.execute("INSERT INTO loyalty_cards VALUES (uuidv7())")
+        owner.execute("DROP TABLE loyalty_cards")
+
+
+def test_making_the_roles_again_changes_nothing(shop: Settings) -> None:
+    with psycopg.connect(as_superuser(shop), autocommit=True) as connection:
+        assert not any(role.created for role in roles.create(connection, shop))
+
+
+def test_what_a_superuser_migrated_belongs_to_the_owner_role(
+    test_server: Settings, admin: psycopg.Connection
+) -> None:
+    with new_database(admin, test_server) as empty:
+        superuser = msgspec.structs.replace(empty, database_url=as_uri(as_superuser(empty)))
+        runner.up(superuser)
+        with psycopg.connect(as_superuser(empty), autocommit=True) as connection:
+            roles.create(connection, superuser)
+            foreign = connection.execute(
+                "SELECT proname FROM pg_proc WHERE pronamespace = 'shopflow'::regnamespace "
+                "AND pg_get_userbyid(proowner) <> 'shopflow_owner' UNION ALL "
+                "SELECT relname FROM pg_class WHERE relnamespace = 'shopflow'::regnamespace "
+                "AND pg_get_userbyid(relowner) <> 'shopflow_owner'"
+            ).fetchall()
+    assert foreign == []
+
+
+def as_uri(dsn: str) -> str:
+    """A URL that says the same as key=value pairs."""
+    pairs = psycopg.conninfo.conninfo_to_dict(dsn)
+    return "postgresql:///?" + "&".join(f"{key}={value}" for key, value in pairs.items())
