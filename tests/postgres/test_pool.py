@@ -151,12 +151,11 @@ async def test_taking_and_returning_sends_nothing(opened: Opened, tmp_path: Path
 @asynccontextmanager
 async def traced(pool: Pool, path: Path) -> AsyncIterator[None]:
     """Write the messages of the pool's one connection to `path`."""
-    async with pool.connection() as connection:
-        with path.open("wb") as file:
+    with path.open("wb") as file:
+        async with pool.connection() as connection:
             connection.pgconn.trace(file.fileno())
-            yield_to = connection
-    yield
-    yield_to.pgconn.untrace()
+        yield
+        connection.pgconn.untrace()
 
 
 def sent(trace: Path) -> list[str]:

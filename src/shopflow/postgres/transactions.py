@@ -76,9 +76,14 @@ class _Again(Exception):  # noqa: N818 never leaves this module
 
 async def _attempt(pool: Pool, work: Work[T]) -> T:
     committing = False
-    notices: list[Diagnostic] = []
+    warned: list[str | None] = []
+
+    def note(notice: Diagnostic) -> None:
+        # Read here: the notice is freed when this returns.
+        warned.append(notice.sqlstate)
+
     async with pool.connection() as connection:
-        connection.add_notice_handler(notices.append)
+        connection.add_notice_handler(note)
         try:
             async with connection.transaction() as transaction:
                 result = await _inside(transaction, work)
@@ -87,13 +92,13 @@ async def _attempt(pool: Pool, work: Work[T]) -> T:
         except psycopg.Error as error:
             if connection.closed and committing:
                 raise CommitOutcomeUnknownError from error
-            if connection.closed or _is_conflict(error, notices):
+            if connection.closed or _is_conflict(error, warned):
                 raise _Again(connection_lost=connection.closed) from error
             if isinstance(error, psycopg.IntegrityError):
                 raise translate(error) from error
             raise
         finally:
-            connection.remove_notice_handler(notices.append)
+            connection.remove_notice_handler(note)
     raise TransactionError("the work rolled its transaction back with psycopg.Rollback")
 
 
@@ -113,14 +118,14 @@ async def _inside(transaction: AsyncTransaction, work: Work[T]) -> T:
     return result
 
 
-def _is_conflict(error: psycopg.Error, notices: Iterable[Diagnostic]) -> bool:
+def _is_conflict(error: psycopg.Error, warned: Iterable[str | None]) -> bool:
     if error.sqlstate in CONFLICTS:
         return True
     # Citus reports a failure on another node as an internal error; the node's own SQLSTATE is
     # in its wording, or at COMMIT only in a warning before it.
     return error.sqlstate == INTERNAL_ERROR and (
         any(wording in (error.diag.message_primary or "") for wording in CONFLICTS.values())
-        or any(notice.sqlstate in CONFLICTS for notice in notices)
+        or any(sqlstate in CONFLICTS for sqlstate in warned)
     )
 
 
