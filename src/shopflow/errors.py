@@ -21,12 +21,14 @@ class InvalidInputError(ShopflowError):
     Attributes:
         field: the name of the field at fault.
         value: what was given, never a secret.
+        reason: what is wrong with it, to be read after the name of the field.
     """
 
     def __init__(self, field: str, value: object, reason: str) -> None:
         super().__init__(f"{field}: {reason} (got {value!r})")
         self.field = field
         self.value = value
+        self.reason = reason
 
 
 class NotFoundError(ShopflowError):

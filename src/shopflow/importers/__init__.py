@@ -1,0 +1,1 @@
+"""Catalogues of other systems, brought into the shop."""
