@@ -13,6 +13,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
+import shopflow
+from shopflow import Shop
 from shopflow import settings as settings_module
 from shopflow.postgres.embedded import Server
 from shopflow.settings import Settings
@@ -26,13 +28,14 @@ shared_buffers = 128MB
 max_wal_size = 1GB
 """
 # A database is 350 files: a clone takes 0.3 s on this machine's disk and 0.03 s in memory.
-MEMORY_DISK = Path("/dev/shm")
+MEMORY_DISK = Path("/dev/shm")  # noqa: S108 mkdtemp makes the directories
+ORDINARY_DISK = Path("/tmp")  # noqa: S108
 MEMORY_DISK_NEEDED = 4 * 1024**3
 _numbers = itertools.count(1)
 
 
 @contextmanager
-def reachable_directory(parent: Path = Path("/tmp")) -> Iterator[Path]:
+def reachable_directory(parent: Path = ORDINARY_DISK) -> Iterator[Path]:
     """A new directory that the server's user can enter: as root, pytest's own are closed to it."""
     path = Path(tempfile.mkdtemp(prefix="shopflow-test-", dir=parent))
     path.chmod(0o755)
@@ -52,7 +55,7 @@ def server_directory() -> Iterator[Path]:
 def fast_disk() -> Path:
     """Where many small files are made fastest."""
     roomy = MEMORY_DISK.is_dir() and shutil.disk_usage(MEMORY_DISK).free > MEMORY_DISK_NEEDED
-    return MEMORY_DISK if roomy else Path("/tmp")
+    return MEMORY_DISK if roomy else ORDINARY_DISK
 
 
 def fast_home(directory: Path) -> Path:
@@ -115,6 +118,13 @@ async def connection(settings: Settings) -> AsyncIterator[psycopg.AsyncConnectio
     from shopflow.postgres.conninfo import conninfo  # noqa: PLC0415
 
     async with await psycopg.AsyncConnection.connect(conninfo(settings)) as found:
+        yield found
+
+
+@pytest.fixture
+async def shop(settings: Settings) -> AsyncIterator[Shop]:
+    """The shop on the test's own database, open."""
+    async with shopflow.open(settings) as found:
         yield found
 
 
