@@ -66,7 +66,10 @@ def test_no_setting_of_ours_is_refused(admin: psycopg.Connection) -> None:
 
 def test_letters_of_every_language_count(admin: psycopg.Connection) -> None:
     row = admin.execute(
-        "SELECT lower('ÉCOLE ЖУК'), to_tsvector('simple', 'Žluťoučký kůň') @@ to_tsquery('simple', 'kůň')"
+        """
+        SELECT lower('ÉCOLE ЖУК'),
+               to_tsvector('simple', 'Žluťoučký kůň') @@ to_tsquery('simple', 'kůň')
+        """
     ).fetchone()
     assert row == ("école жук", True)
 

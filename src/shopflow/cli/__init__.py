@@ -53,7 +53,8 @@ def main() -> None:
     try:
         sys.exit(app(arguments))
     except (ShopflowError, OperationalError) as error:
-        sys.exit(f"error: {' '.join(str(error).split())}")
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(1)
     except BrokenPipeError:
         # The reader of our output had enough, as `head` does.
         sys.stderr.close()

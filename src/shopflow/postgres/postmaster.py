@@ -21,7 +21,7 @@ from shopflow.postgres.server_user import Account, environment
 START_SECONDS = 600.0
 STOP_SECONDS = 120.0
 # Backends see at once that the postmaster is gone, unless a query keeps them busy.
-ORPHANS_LEAVE_SECONDS = 3.0
+ORPHANS_LEAVE_SECONDS = 1.0
 ORPHANS_END_SECONDS = 30.0
 POLL_SECONDS = 0.01
 NEARLY_FULL = 32 * 1024 * 1024
@@ -65,14 +65,14 @@ def running(data: Path) -> Running | None:
 def start(home: Home, account: Account, postgres: Path) -> Launched:
     """Start the server; neither our end nor our Ctrl-C reaches it."""
     _wait_for_orphans(home.data)
-    _remove_misleading_pid_file(home.data)
+    _remove_misleading_locks(home.data, home.socket(account))
     # The shell leaves at once, so that the server is nobody's child and never a zombie of ours.
     script = 'umask 077; "$@" </dev/null >&2 & echo $!'
     log = home.log / "startup.log"
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
     at = time.time()
     with os.fdopen(os.open(log, flags, 0o600), "wb") as output:
-        started = subprocess.run(
+        started = subprocess.run(  # noqa: S603 no shell reads it, or only our script
             ["/bin/sh", "-c", script, "sh", postgres, "-D", home.data],
             stdout=subprocess.PIPE,
             stderr=output,
@@ -165,16 +165,17 @@ def _wait_for_orphans(data: Path) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _remove_misleading_pid_file(data: Path) -> None:
-    """Remove a postmaster.pid whose pid went to another process, which PostgreSQL would believe.
+def _remove_misleading_locks(data: Path, socket: Path) -> None:
+    """Remove a stale postmaster.pid and socket lock where PostgreSQL would believe them.
 
-    The caller holds the lock and no process works in the data directory any more. When the pid
-    is nobody's, PostgreSQL replaces the file itself, after its own checks.
+    That is when their pid went to another process, or when nobody collected the killed server
+    (a zombie still counts for the kernel). Otherwise PostgreSQL replaces them itself, after its
+    own checks. The caller holds the lock and no process works in the data directory any more.
     """
-    file = data / "postmaster.pid"
-    with contextlib.suppress(FileNotFoundError, IndexError, ValueError):
-        if psutil.pid_exists(int(file.read_text(encoding="utf-8").splitlines()[0])):
-            file.unlink()
+    for file in (data / "postmaster.pid", *socket.glob(".s.PGSQL.*.lock")):
+        with contextlib.suppress(FileNotFoundError, IndexError, ValueError):
+            if psutil.pid_exists(int(file.read_text(encoding="utf-8").splitlines()[0])):
+                file.unlink()
 
 
 def _last_messages(home: Home, since: float) -> str:

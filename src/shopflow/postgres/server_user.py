@@ -1,4 +1,4 @@
-"""Who the server runs as, and binaries that this user can run: PostgreSQL refuses to run as root."""
+"""Who the server runs as, since PostgreSQL refuses root, and binaries that this user can run."""
 
 import importlib.util
 import os
@@ -69,7 +69,7 @@ def first_closed(account: Account, directories: Iterable[Path]) -> Path | None:
     """Return the first of `directories` that `account` can't enter, None when it can enter all."""
     # Asking the kernel as that user also counts access lists, which the mode does not show.
     script = 'for d do [ -x "$d" ] || { printf %s "$d"; exit 0; }; done'
-    asked = subprocess.run(
+    asked = subprocess.run(  # noqa: S603 no shell reads it, or only our script
         ["/bin/sh", "-c", script, "sh", *map(str, directories)],
         stdout=subprocess.PIPE,
         check=True,
@@ -95,7 +95,7 @@ def installed() -> Path:
 
 def postgres_version(root: Path) -> str:
     """Return the version of the binaries under `root`, such as `18.6`."""
-    shown = subprocess.run(
+    shown = subprocess.run(  # noqa: S603 no shell reads it, or only our script
         [root / PROGRAMS / "bin" / "postgres", "--version"],
         capture_output=True,
         text=True,
@@ -111,7 +111,7 @@ def postgres_version(root: Path) -> str:
 def runnable(account: Account, root: Path) -> bool:
     """Return whether `account` can run the binaries under `root` (a venv in /root: it can't)."""
     try:
-        tried = subprocess.run(
+        tried = subprocess.run(  # noqa: S603 no shell reads it, or only our script
             [root / PROGRAMS / "bin" / "initdb", "--version"],
             capture_output=True,
             check=False,
@@ -157,7 +157,7 @@ def _name_of(uid: int) -> str:
 def _make_user(name: str) -> None:
     command = ["useradd", "--system", "--user-group", "--no-create-home"]
     try:
-        made = subprocess.run(
+        made = subprocess.run(  # noqa: S603 no shell reads it, or only our script
             [*command, "--shell", "/usr/sbin/nologin", "--", name],
             capture_output=True,
             text=True,
