@@ -6,7 +6,7 @@ SHOPFLOW := $(BIN)/shopflow
 # A Shopify product export; without one `make run` loads a generated shop.
 SHOPIFY ?= ../shared/data/shopify-apparel.csv
 
-.PHONY: run test setup check bench lock
+.PHONY: run test setup check bench docs lock
 
 run: setup
 	@$(SHOPFLOW) demo run --shopify "$(SHOPIFY)"
@@ -34,6 +34,11 @@ check: setup
 
 bench: setup
 	@$(BIN)/python -m bench all
+
+# After a change of a command's help or of the schema.
+docs: setup
+	@$(SHOPFLOW) up --once
+	@$(BIN)/python -m docs.generate
 
 # After a change of the dependencies in pyproject.toml.
 lock: setup
