@@ -1,6 +1,8 @@
 """The pool against a real server: each number of §5, and what happens when connections die."""
 
 import asyncio
+import os
+import signal
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -133,6 +135,21 @@ async def test_a_connection_idle_for_long_is_tried_first(
         async with traced(pool, tmp_path / "trace"), pool.connection():
             pass
         assert sent(tmp_path / "trace") == ["Query"]
+
+
+async def test_a_connection_that_does_not_answer_is_replaced_in_time(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_module, "TRUSTED_SECONDS", 0.0)
+    async with opened(pool_max_size=1, pool_timeout=1.0) as pool:
+        silent = await use(pool)
+        os.kill(silent, signal.SIGSTOP)
+        try:
+            start = monotonic()
+            assert await use(pool) != silent
+            assert monotonic() - start < 1.0
+        finally:
+            os.kill(silent, signal.SIGCONT)
 
 
 async def test_taking_and_returning_sends_nothing(opened: Opened, tmp_path: Path) -> None:
@@ -351,3 +368,17 @@ def answer_as_postgresql_15(listener: socket.socket) -> None:
 
 async def test_one_caller_after_another_needs_one_connection(pool: Pool) -> None:
     assert len({await use(pool) for _ in range(20)}) == 1
+
+
+async def test_a_cancellation_at_any_moment_loses_no_connection(opened: Opened) -> None:
+    async with opened(pool_max_size=2, pool_max_uses=3) as pool:
+        for moment in range(60):
+            callers = [asyncio.create_task(use(pool)) for _ in range(5)]
+            for _ in range(2):
+                for _ in range(moment):
+                    await asyncio.sleep(0)
+                for caller in callers:
+                    caller.cancel()
+            await asyncio.gather(*callers, return_exceptions=True)
+            assert pool.in_use == 0
+        assert len(await use_at_once(pool, 2)) == 2

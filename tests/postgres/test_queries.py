@@ -91,14 +91,18 @@ def test_a_file_with_a_mistake_is_refused(text: str, complaint: str) -> None:
     assert complaint in str(caught.value)
 
 
-def test_a_package_is_loaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = tmp_path / "some_domain"
-    package.mkdir()
-    (package / "__init__.py").touch()
-    (package / "queries.sql").write_text("-- name: one\n-- One.\nSELECT 1\n", encoding="utf-8")
+def test_a_package_is_loaded_and_its_names_are_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("some_domain", "other_domain"):
+        package = tmp_path / name
+        package.mkdir()
+        (package / "__init__.py").touch()
+        (package / "queries.sql").write_text("-- name: one_of_each\n-- One.\nSELECT 1\n")
     monkeypatch.syspath_prepend(tmp_path)
-    assert queries.load("some_domain")["one"].sql == b"SELECT 1"
-    assert queries.load("some_domain") is queries.load("some_domain")
+    assert queries.load("some_domain")["one_of_each"].sql == b"SELECT 1"
+    with pytest.raises(ValueError, match=r"other_domain.*one_of_each is in some_domain too"):
+        queries.load("other_domain")
 
 
 async def test_documents_are_decoded_or_passed_on(pool: Pool) -> None:

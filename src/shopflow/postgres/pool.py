@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -45,17 +47,26 @@ class PooledConnection(AsyncConnection):
         if self.uses >= max_uses:
             self._expire_at = self.idle_since
 
-    async def works(self) -> bool:
-        """Return whether the server is still there, without asking it when it spoke just now."""
+    async def works(self, within: float) -> bool:
+        """Return whether the server is still there; asks it only when there is a doubt."""
         readable = poll()
-        readable.register(self.pgconn.socket, POLLIN)
+        readable.register(self.fileno(), POLLIN)
         if monotonic() - self.idle_since < TRUSTED_SECONDS and not readable.poll(0):
             return True
+        limit = asyncio.get_running_loop().call_later(within, self._hang_up)
         try:
             await self.execute("")
         except psycopg.Error:
             return False
+        finally:
+            limit.cancel()
         return True
+
+    def _hang_up(self) -> None:
+        # Ends the wait for an answer at once. A cancelled wait would ask the server, which is
+        # silent, to stop, and give it ten seconds.
+        with socket.socket(fileno=os.dup(self.fileno())) as own:
+            own.shutdown(socket.SHUT_RDWR)
 
 
 class RawJson(Loader):
@@ -135,7 +146,8 @@ class Pool:
             connection = await self._taken(deadline - monotonic())
             works = False
             try:
-                works = await connection.works()
+                # Half of the time, so that there is some left for a new connection.
+                works = await connection.works((deadline - monotonic()) / 2)
             finally:
                 if not works:
                     await connection.close()
@@ -153,12 +165,12 @@ class Pool:
         try:
             return await self._connections.getconn(within)
         except psycopg_pool.PoolTimeout as error:
+            timeout, size = self.settings.pool_timeout, self.settings.pool_max_size
+            if self._in_use >= size:
+                raise PoolTimeoutError(timeout, self._in_use, size) from error
             failure = self._connections.failure
-            if failure is not None and self._in_use < self.settings.pool_max_size:
-                raise ServerError(f"the server cannot be reached: {failure}") from failure
-            raise PoolTimeoutError(
-                self.settings.pool_timeout, self._in_use, self.settings.pool_max_size
-            ) from error
+            reason = failure or f"no answer to a new connection within {timeout:g} s"
+            raise ServerError(f"the server cannot be reached: {reason}") from failure or error
 
     async def _check_limits(self, connection: AsyncConnection) -> None:
         limits = await _CONNECTION_LIMITS.row(connection, _ConnectionLimits)

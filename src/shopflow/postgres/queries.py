@@ -139,6 +139,7 @@ class Query:
 
 
 Queries = Mapping[str, Query]
+_packages: dict[str, str] = {}
 
 
 @cache
@@ -146,10 +147,14 @@ def load(package: str) -> Queries:
     """Read `queries.sql` of `package`; a query is asked for when a module is imported.
 
     Raises:
-        ValueError: as `parse`.
+        ValueError: as `parse`, and for a name that another package has: times are by name.
     """
     text = resources.files(package).joinpath("queries.sql").read_text(encoding="utf-8")
-    return parse(text, source=f"{package}/queries.sql")
+    found = parse(text, source=f"{package}/queries.sql")
+    for name in found:
+        if _packages.setdefault(name, package) != package:
+            raise ValueError(f"{package}/queries.sql: query {name} is in {_packages[name]} too")
+    return found
 
 
 def parse(text: str, *, source: str) -> Queries:
