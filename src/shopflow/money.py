@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+import re
+from decimal import ROUND_HALF_UP, Decimal
 
 from shopflow.errors import InvalidInputError
 
 CENT = Decimal("0.01")
 LARGEST = Decimal("9999999999.99")
 ZERO = Decimal("0.00")
+# Decimal() itself takes 1e3, 1_000, NaN and the digits of every script.
+_WRITTEN = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
 
 
 def rounded(amount: Decimal) -> Decimal:
@@ -22,12 +25,9 @@ def parse_amount(field: str, text: str) -> Decimal:
     Raises:
         InvalidInputError: naming `field` and the text, when it is anything else.
     """
-    try:
-        amount = Decimal(text.strip())
-    except InvalidOperation:
-        raise InvalidInputError(field, text, "is not an amount of money") from None
-    if not amount.is_finite():
+    if not _WRITTEN.fullmatch(text.strip()):
         raise InvalidInputError(field, text, "is not an amount of money")
+    amount = Decimal(text.strip())
     if amount < 0:
         raise InvalidInputError(field, text, "must not be negative")
     if amount > LARGEST:
