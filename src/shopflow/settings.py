@@ -25,6 +25,10 @@ POOL_LIMITS: Mapping[Environment, tuple[int, float]] = {
     "production": (20, 30.0),
 }
 SYSTEM_HOME = Path("/var/lib/shopflow")
+# As libpq reads a URL: a password may hold ? and #, which end a host elsewhere. One with a bare
+# slash libpq does not take, but no message about it may show it.
+PASSWORD = re.compile(r"(?<=://)([^:@/?]*):(?:[^/]*|[^?]*)@")
+PASSWORD_PARAMETER = re.compile(r"(?<=[?&])(?:ssl)?password=[^&]*&?")
 # The roles of a shop are its schema's name and a suffix, and an identifier holds 63 bytes.
 SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,49}")
 
@@ -85,13 +89,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 def without_password(url: str) -> str:
     """Return a connection URL with its password, wherever it stands, taken out."""
-    parts = urlsplit(url)
-    query = "&".join(
-        part for part in parts.query.split("&") if part and not part.startswith("password=")
-    )
-    login, at, hosts = parts.netloc.rpartition("@")
-    user = login.partition(":")[0]
-    return parts._replace(netloc=f"{user}{at}{hosts}", query=query).geturl()
+    return PASSWORD_PARAMETER.sub("", PASSWORD.sub(r"\1@", url)).rstrip("?&")
 
 
 def load(

