@@ -22,7 +22,7 @@ class Versions:
 
     def add(self, up: str, down: str = "SELECT 1", *, autocommit: bool = False) -> str:
         """Write one more migration of one statement up and one down; return its revision."""
-        revision = f"2025010100000{len(self.revisions)}"
+        revision = f"202501010000{len(self.revisions):02}"
         body = _AUTOCOMMIT if autocommit else _PLAIN
         content = _FILE.format(
             revision=revision,

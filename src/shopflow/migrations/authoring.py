@@ -40,7 +40,7 @@ def new(
         InvalidInputError: the description or the branch cannot be a name.
         MigrationError: there is no directory to write to.
     """
-    if not re.search(r"[A-Za-z0-9]", description) or "\n" in description:
+    if not re.fullmatch(r"(?!.*\"{3}).*[A-Za-z0-9].*", description):
         raise InvalidInputError("description", description, "must say in a line what it does")
     if not _LABEL.fullmatch(branch):
         raise InvalidInputError("branch", branch, "must be a lower-case name")

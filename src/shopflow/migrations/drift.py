@@ -18,6 +18,7 @@ from shopflow.migrations.applying import WAIT, Report, Run, open_run, prepare, s
 from shopflow.migrations.files import Files, locations_of
 from shopflow.migrations.fingerprint import Difference, Fingerprint
 from shopflow.migrations.locking import MigratorLock
+from shopflow.postgres.embedded import Server
 from shopflow.settings import Settings
 
 SCRATCH = "_shopflow_check_"
@@ -101,7 +102,11 @@ def _expected(
 
 @contextmanager
 def _scratch(settings: Settings, locations: Sequence[Path]) -> Iterator[Run]:
-    fresh = msgspec.structs.replace(settings, schema=f"{SCRATCH}{secrets.token_hex(4)}")
+    # On the embedded server the login is called after the schema: the shop's goes on.
+    server = Server(settings).conninfo() if settings.embedded else settings.database_url
+    fresh = msgspec.structs.replace(
+        settings, schema=f"{SCRATCH}{secrets.token_hex(4)}", database_url=server
+    )
     with open_run(fresh, locations=locations) as run:
         connection = run.lock.connection
         _drop_abandoned(connection)
