@@ -1,0 +1,217 @@
+"""From a cart to an order, one caller at a time."""
+
+from decimal import Decimal
+from uuid import uuid4
+
+import msgspec
+import pytest
+
+from shopflow import InvalidInputError, NotFoundError, Shop
+from shopflow.ids import CartId, ShippingMethodId
+from shopflow.orders.errors import (
+    EmptyCartError,
+    OutOfStockError,
+    PriceChangedError,
+    Shortage,
+)
+from tests.catalogue import a_product, a_shipping_method, a_user, a_variant, inserted, run
+from tests.orders.conftest import BERLIN, Filled, order
+
+
+async def stock(shop: Shop):
+    rows = await run(
+        shop,
+        "SELECT id, stock_quantity FROM products"
+        " UNION ALL SELECT id, stock_quantity FROM product_variants",
+    )
+    return dict(rows)
+
+
+async def test_an_order_takes_stock_and_copies_everything(shop: Shop) -> None:
+    user_id = await a_user(shop, email="ann@example.com")
+    plain = await a_product(shop, name="Socks", sku="SOCKS", price="9.99", stock_quantity=10)
+    sized = await a_product(shop, name="Shirt")
+    small = await a_variant(shop, sized, name="S", sku="SHIRT-S", price="30.00", stock_quantity=5)
+    image = {"product_id": plain, "url": "https://images.example/socks", "is_primary": True}
+    await inserted(shop, "product_images", image)
+    cart_id = await shop.carts.open(user_id=user_id)
+    await shop.carts.add(cart_id, plain, quantity=3)
+    await shop.carts.add(cart_id, sized, small, 2)
+    billing = msgspec.structs.replace(BERLIN, first_name="Bob", address_line_2="2nd floor")
+
+    placed = await shop.orders.place(
+        order(cart_id, customer_email=None, billing_address=billing, currency_code="EUR")
+    )
+    await run(shop, "UPDATE products SET name = 'Renamed', price = 99")
+
+    assert placed.total_amount == Decimal("89.97")
+    assert (await stock(shop)).items() >= {plain: 7, small: 3, sized: 3}.items()
+    found = await shop.orders.get(placed.id)
+    assert (found.order_number, found.status) == (placed.order_number, "pending")
+    assert (found.payment_status, found.fulfillment_status) == ("unpaid", "unfulfilled")
+    assert (found.subtotal, found.total_amount) == (Decimal("89.97"), Decimal("89.97"))
+    assert (found.customer_email, found.currency_code) == ("ann@example.com", "EUR")
+    assert found.customer is not None
+    assert found.customer.id == user_id
+    assert [
+        (i.product_name, i.variant_name, i.sku, i.quantity, i.unit_price, i.subtotal, i.image_url)
+        for i in found.items
+    ] == [
+        ("Socks", None, "SOCKS", 3, Decimal("9.99"), Decimal("29.97"), image["url"]),
+        ("Shirt", "S", "SHIRT-S", 2, Decimal("30.00"), Decimal("60.00"), None),
+    ]
+    assert [(a.type, a.first_name, a.address_line_2) for a in found.addresses] == [
+        ("shipping", "Ann", None),
+        ("billing", "Bob", "2nd floor"),
+    ]
+    assert [(h.status, h.created_by) for h in found.status_history] == [("pending", user_id)]
+    assert (await shop.carts.get(cart_id=cart_id)).items == ()
+
+
+async def test_every_shortage_is_reported_at_once_and_nothing_happens(
+    shop: Shop, filled: Filled
+) -> None:
+    enough = await a_product(shop, stock_quantity=5)
+    scarce = await a_product(shop, sku="SCARCE", stock_quantity=1)
+    sized = await a_product(shop)
+    small = await a_variant(shop, sized, sku="SMALL", stock_quantity=0)
+    large = await a_variant(shop, sized, stock_quantity=9)
+    closed = await a_product(shop, sku="CLOSED", stock_quantity=9)
+    cart_id = await filled(
+        (enough, None, 5),
+        (scarce, None, 2),
+        (sized, small, 1),
+        (sized, large, 9),
+        (closed, None, 1),
+    )
+    await run(shop, "UPDATE products SET is_active = false WHERE sku = 'CLOSED'")
+    before = (await stock(shop), await shop.carts.get(cart_id=cart_id))
+
+    with pytest.raises(OutOfStockError, match="SCARCE: 2 wanted, 1 left") as refused:
+        await shop.orders.place(order(cart_id))
+
+    assert refused.value.shortages == (
+        Shortage(scarce, None, "SCARCE", 2, 1),
+        Shortage(sized, small, "SMALL", 1, 0),
+        Shortage(closed, None, "CLOSED", 1, 0),
+    )
+    assert (await stock(shop), await shop.carts.get(cart_id=cart_id)) == before
+    assert await run(shop, "SELECT FROM orders") == []
+
+
+async def test_a_product_that_got_variants_has_to_be_chosen_again(
+    shop: Shop, filled: Filled
+) -> None:
+    product_id = await a_product(shop)
+    cart_id = await filled((product_id, None, 1))
+    await a_variant(shop, product_id)
+    with pytest.raises(OutOfStockError):
+        await shop.orders.place(order(cart_id))
+
+
+async def test_what_is_sold_without_counting_stock_stays_as_it_is(
+    shop: Shop, filled: Filled
+) -> None:
+    plain = await a_product(shop, stock_quantity=1, track_inventory=False)
+    sized = await a_product(shop, track_inventory=False)
+    small = await a_variant(shop, sized, stock_quantity=1)
+    before = await stock(shop)
+    await shop.orders.place(order(await filled((plain, None, 7), (sized, small, 7))))
+    assert await stock(shop) == before
+
+
+async def test_an_order_is_priced_as_of_now_unless_another_total_is_expected(
+    shop: Shop, filled: Filled
+) -> None:
+    cart_id = await filled((await a_product(shop, price="20.00"), None, 2))
+    await run(shop, "UPDATE products SET price = 21")
+    with pytest.raises(PriceChangedError) as refused:
+        await shop.orders.place(order(cart_id, expected_total=Decimal("40.00")))
+    assert (refused.value.expected, refused.value.actual) == (Decimal("40.00"), Decimal("42.00"))
+    assert set((await stock(shop)).values()) == {10}
+    placed = await shop.orders.place(order(cart_id, expected_total=Decimal(42)))
+    assert placed.total_amount == Decimal("42.00")
+
+
+async def test_the_shipping_method_is_charged(shop: Shop, filled: Filled) -> None:
+    method = await a_shipping_method(shop, price="4.90", free_above="50.00")
+    product_id = await a_product(shop, price="20.00")
+    cheap = order(await filled((product_id, None, 2)), shipping_method_id=method)
+    dear = order(await filled((product_id, None, 3)), shipping_method_id=method)
+    assert (await shop.orders.place(cheap)).total_amount == Decimal("44.90")
+    assert (await shop.orders.place(dear)).total_amount == Decimal("60.00")
+
+
+async def test_a_method_that_is_not_offered_there_is_refused(shop: Shop, filled: Filled) -> None:
+    cart_id = await filled((await a_product(shop), None, 1))
+    not_offered = [
+        await a_shipping_method(shop, countries="{FR}"),
+        await a_shipping_method(shop, countries="{DE}", states="{Bayern}"),
+        await a_shipping_method(shop, is_active=False),
+        ShippingMethodId(uuid4()),
+    ]
+    for method in not_offered:
+        with pytest.raises(NotFoundError, match="shipping method"):
+            await shop.orders.place(order(cart_id, shipping_method_id=method))
+    bavarian = msgspec.structs.replace(BERLIN, state="Bayern")
+    await shop.orders.place(
+        order(cart_id, shipping_method_id=not_offered[1], shipping_address=bavarian)
+    )
+
+
+async def test_the_same_key_is_the_same_order(shop: Shop, filled: Filled) -> None:
+    product_id = await a_product(shop, stock_quantity=10)
+    checkout = order(await filled((product_id, None, 3)))
+    placed = await shop.orders.place(checkout)
+    assert await shop.orders.place(checkout) == placed
+    await shop.carts.add(checkout.cart_id, product_id)
+    assert await shop.orders.place(checkout) == placed
+    assert await stock(shop) == {product_id: 7}
+    assert await run(shop, "SELECT count(*) FROM orders") == [(1,)]
+
+
+async def test_an_empty_or_unknown_cart_is_refused(shop: Shop, filled: Filled) -> None:
+    cart_id = await filled()
+    with pytest.raises(EmptyCartError):
+        await shop.orders.place(order(cart_id))
+    with pytest.raises(NotFoundError, match="no such cart"):
+        await shop.orders.place(order(CartId(uuid4())))
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("idempotency_key", {"idempotency_key": ""}),
+        ("idempotency_key", {"idempotency_key": "k" * 256}),
+        ("currency_code", {"currency_code": "eur"}),
+        ("customer_email", {"customer_email": "nobody"}),
+        ("customer_email", {"customer_email": None}),
+        (
+            "shipping_address.country_code",
+            {"shipping_address": msgspec.structs.replace(BERLIN, country_code="de")},
+        ),
+        (
+            "billing_address.city",
+            {"billing_address": msgspec.structs.replace(BERLIN, city="x" * 101)},
+        ),
+        (
+            "shipping_address.last_name",
+            {"shipping_address": msgspec.structs.replace(BERLIN, last_name="")},
+        ),
+    ],
+)
+async def test_what_an_order_cannot_hold_is_refused_by_name(
+    shop: Shop, filled: Filled, field: str, changes: dict[str, object]
+) -> None:
+    cart_id = await filled((await a_product(shop), None, 1))
+    with pytest.raises(InvalidInputError) as refused:
+        await shop.orders.place(order(cart_id, **changes))
+    assert refused.value.field == field
+    assert await run(shop, "SELECT FROM orders") == []
+
+
+async def test_a_total_that_the_database_cannot_hold_is_refused(shop: Shop, filled: Filled) -> None:
+    dear = await a_product(shop, price="9999999999.99", stock_quantity=2)
+    with pytest.raises(InvalidInputError, match="total_amount"):
+        await shop.orders.place(order(await filled((dear, None, 2))))
+    assert await stock(shop) == {dear: 2}

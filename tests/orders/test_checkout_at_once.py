@@ -1,0 +1,150 @@
+"""Many callers at once: no oversell, one order a cart and a key, no deadlock, no line lost."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterable
+from time import monotonic
+
+import msgspec
+import pytest
+
+import shopflow
+from shopflow import Shop
+from shopflow.orders.errors import EmptyCartError, OutOfStockError
+from shopflow.orders.models import PlacedOrder
+from shopflow.postgres.queries import timings
+from shopflow.settings import Settings
+from tests.catalogue import a_product, a_variant, run
+from tests.orders.conftest import Filled, order
+
+CALLERS = 32
+TOOK_WHAT_WAS_ORDERED = """
+SELECT id FROM products AS p
+WHERE stock_quantity <> %(stock)s - coalesce(
+    (SELECT sum(quantity) FROM order_items WHERE product_id = p.id), 0)
+"""
+
+
+@pytest.fixture
+async def shop(settings: Settings) -> AsyncIterator[Shop]:
+    """A shop in which every caller has a connection."""
+    roomy = msgspec.structs.replace(settings, pool_max_size=CALLERS + 1)
+    async with shopflow.open(roomy) as found:
+        yield found
+
+
+async def outcomes(calls: Iterable[Awaitable[PlacedOrder]]):
+    """The orders that were placed, and the errors."""
+    done = await asyncio.gather(*calls, return_exceptions=True)
+    placed = [each for each in done if isinstance(each, PlacedOrder)]
+    return placed, [each for each in done if not isinstance(each, PlacedOrder)]
+
+
+async def test_one_product_is_not_oversold(shop: Shop, filled: Filled) -> None:
+    product_id = await a_product(shop, stock_quantity=20)
+    carts = [await filled((product_id, None, 2)) for _ in range(CALLERS)]
+    placed, errors = await outcomes(shop.orders.place(order(cart)) for cart in carts)
+    assert len(placed) == 10
+    assert [type(error) for error in errors] == [OutOfStockError] * (CALLERS - 10)
+    assert await run(shop, "SELECT stock_quantity FROM products") == [(0,)]
+    assert await run(shop, "SELECT sum(quantity) FROM order_items") == [(20,)]
+
+
+async def test_variants_are_not_oversold(shop: Shop, filled: Filled) -> None:
+    product_id = await a_product(shop)
+    small = await a_variant(shop, product_id, stock_quantity=5)
+    large = await a_variant(shop, product_id, stock_quantity=7)
+    sizes = [small, large] * (CALLERS // 2)
+    carts = [await filled((product_id, size, 1)) for size in sizes]
+    placed, errors = await outcomes(shop.orders.place(order(cart)) for cart in carts)
+    assert len(placed) == 12
+    assert {type(error) for error in errors} == {OutOfStockError}
+    sold = "SELECT variant_id, sum(quantity) FROM order_items GROUP BY 1"
+    assert dict(await run(shop, sold)) == {small: 5, large: 7}
+    assert await run(shop, "SELECT stock_quantity FROM products") == [(0,)]
+
+
+async def test_carts_with_the_same_lines_in_any_order_do_not_deadlock(
+    shop: Shop, filled: Filled
+) -> None:
+    products = [await a_product(shop, stock_quantity=1000) for _ in range(4)]
+    for product_id in products[2:]:
+        for _ in range(2):
+            await a_variant(shop, product_id, stock_quantity=500)
+    variants = await run(shop, "SELECT product_id, id FROM product_variants")
+    lines = [(p, None, 1) for p in products[:2]] + [(p, v, 1) for p, v in variants]
+    carts = [await filled(*(lines if n % 2 else reversed(lines))) for n in range(CALLERS)]
+    before = timings()["lock_cart"].executions if "lock_cart" in timings() else 0
+    placed, errors = await outcomes(shop.orders.place(order(cart)) for cart in carts)
+    assert (len(placed), errors) == (CALLERS, [])
+    assert await run(shop, TOOK_WHAT_WAS_ORDERED, stock=1000) == []
+    # A deadlock would have been tried again.
+    assert timings()["lock_cart"].executions - before == CALLERS
+
+
+async def test_one_cart_is_ordered_once(shop: Shop, filled: Filled) -> None:
+    product_id = await a_product(shop, stock_quantity=100)
+    cart_id = await filled((product_id, None, 3))
+    placed, errors = await outcomes(shop.orders.place(order(cart_id)) for _ in range(CALLERS))
+    assert len(placed) == 1
+    assert {type(error) for error in errors} == {EmptyCartError}
+    assert await run(shop, "SELECT stock_quantity FROM products") == [(97,)]
+
+
+async def test_one_key_is_one_order_for_everybody(shop: Shop, filled: Filled) -> None:
+    product_id = await a_product(shop, stock_quantity=100)
+    checkout = order(await filled((product_id, None, 3)))
+    placed, errors = await outcomes(shop.orders.place(checkout) for _ in range(CALLERS))
+    assert errors == []
+    assert len(set(placed)) == 1
+    assert await run(shop, "SELECT stock_quantity FROM products") == [(97,)]
+
+
+async def test_one_key_with_several_carts_is_one_order(shop: Shop, filled: Filled) -> None:
+    # Products of their own, so that only the key brings them together.
+    carts = [await filled((await a_product(shop, stock_quantity=9), None, 2)) for _ in range(8)]
+    placed, errors = await outcomes(
+        shop.orders.place(order(cart, idempotency_key="the same")) for cart in carts
+    )
+    assert errors == []
+    assert len(set(placed)) == 1
+    assert await run(shop, "SELECT count(*) FROM orders") == [(1,)]
+    assert await run(shop, TOOK_WHAT_WAS_ORDERED, stock=9) == []
+
+
+@pytest.mark.parametrize("change", ["add", "set", "remove"])
+async def test_a_line_that_changes_during_the_checkout_is_not_lost(
+    shop: Shop, filled: Filled, change: str
+) -> None:
+    product_id = await a_product(shop, stock_quantity=100)
+    cart_id = await filled((product_id, None, 1))
+    (line,) = (await shop.carts.get(cart_id=cart_id)).items
+    async with shop.pool.connection() as holder, holder.transaction():
+        # The checkout has locked the cart and waits for this product.
+        await holder.execute("SELECT FROM products FOR UPDATE")
+        placing = asyncio.create_task(shop.orders.place(order(cart_id)))
+        await waiting(shop, 1)
+        if change == "add":
+            changing = asyncio.create_task(shop.carts.add(cart_id, product_id, quantity=5))
+        elif change == "set":
+            changing = asyncio.create_task(shop.carts.set_quantity(cart_id, line.id, 5))
+        else:
+            changing = asyncio.create_task(shop.carts.remove(cart_id, line.id))
+        await waiting(shop, 2)
+    await placing
+    (changed,) = await asyncio.gather(changing, return_exceptions=True)
+    left = [item.quantity for item in (await shop.carts.get(cart_id=cart_id)).items]
+    # What was ordered was ordered, and what came later is in the cart or was refused.
+    assert await run(shop, "SELECT quantity FROM order_items") == [(1,)]
+    assert left == ([5] if change == "add" else [])
+    assert isinstance(changed, Exception) == (change != "add")
+
+
+async def waiting(shop: Shop, sessions: int) -> None:
+    """Return once this many sessions wait for a lock."""
+    deadline = monotonic() + 10
+    count = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0"
+    )
+    while await run(shop, count) != [(sessions,)]:
+        assert monotonic() < deadline, "nobody waits"
