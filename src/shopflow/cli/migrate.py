@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import cyclopts
+import msgspec
 from cyclopts import Parameter
 
 from shopflow import settings as settings_module
@@ -21,8 +22,8 @@ HELP = """Bring the schema up or down, see where it is, check it, write new migr
 
 The shop's own migrations beside ShopFlow's are in the directory `SHOPFLOW_MIGRATIONS`.
 """
-# Where it matters to a script: `status` and `check` have something to do or to mend.
-FOUND = 1
+# The exit code of `check` when there is something to mend.
+NOT_CLEAN = 1
 
 app = cyclopts.App(name="migrate", help=HELP)
 
@@ -77,7 +78,8 @@ def status(*, json: bool = False) -> None:
         raise ServerError("the server does not run: start it with shopflow up")
     found = runner.status(settings)
     if json:
-        show_json(found)
+        pending = [migration.revision for migration in found.pending]
+        show_json(msgspec.structs.asdict(found) | {"pending": pending})
         return
     show_table(
         ("revision", "state", "migration"),
@@ -95,7 +97,7 @@ def status(*, json: bool = False) -> None:
 
 @app.command
 def check(*, json: bool = False) -> int:
-    """Compare the schema with what the migrations make, and lint them; exit code 1 if in vain.
+    """Compare the schema with what the migrations make, and lint them; exit code 1 if not clean.
 
     Args:
         json: print a JSON object.
@@ -104,8 +106,8 @@ def check(*, json: bool = False) -> int:
     with _running(settings):
         found = runner.check(settings, report=tell)
     if json:
-        show_json(found)
-        return 0 if found.clean else FOUND
+        show_json({"clean": found.clean} | msgspec.structs.asdict(found))
+        return 0 if found.clean else NOT_CLEAN
     for line in (*found.drift, *found.findings):
         print(line)
     for file in found.changed:
@@ -115,7 +117,7 @@ def check(*, json: bool = False) -> int:
     if found.lint_skipped:
         print(f"lint skipped: {found.lint_skipped}")
     print("clean" if found.clean else "not clean")
-    return 0 if found.clean else FOUND
+    return 0 if found.clean else NOT_CLEAN
 
 
 @app.command
