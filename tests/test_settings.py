@@ -133,6 +133,8 @@ def test_what_says_which_server(environ: Mapping[str, str], embedded: bool, sour
         ("postgresql://me:?hush#&/hush@db/shop", "postgresql://me@db/shop"),
         ("postgresql://me:hush#1@db/shop?a=b@c", "postgresql://me@db/shop?a=b@c"),
         ("postgresql://db/shop?password=hush&user=me", "postgresql://db/shop?user=me"),
+        ("postgresql://[::1]:5432/shop?user=a@b", "postgresql://[::1]:5432/shop?user=a@b"),
+        ("postgresql://db:5432/shop?user=a@b", "postgresql://db:5432/shop?user=a@b"),
         ("postgresql://me:hush@[::1]:5432/shop", "postgresql://me@[::1]:5432/shop"),
     ],
 )

@@ -26,8 +26,8 @@ POOL_LIMITS: Mapping[Environment, tuple[int, float]] = {
 }
 SYSTEM_HOME = Path("/var/lib/shopflow")
 # As libpq reads a URL: a password may hold ? and #, which end a host elsewhere. One with a bare
-# slash libpq does not take, but no message about it may show it.
-PASSWORD = re.compile(r"(?<=://)([^:@/?]*):(?:[^/]*|[^?]*)@")
+# slash libpq does not take, but no message about it may show it; what looks like a port stays.
+PASSWORD = re.compile(r"(?<=://)([^:@/?\[]*):(?:[^/]*|(?!/|\d+(?:[/,?]|$)).*)@")
 PASSWORD_PARAMETER = re.compile(r"(?<=[?&])(?:ssl)?password=[^&]*&?")
 # The roles of a shop are its schema's name and a suffix, and an identifier holds 63 bytes.
 SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,49}")
@@ -84,7 +84,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         """Show the settings as `shown` does, so that no log ever holds the password."""
-        return f"Settings({', '.join(f'{key}={value}' for key, (value, _) in self.shown().items())})"
+        values = ", ".join(f"{key}={value}" for key, (value, _) in self.shown().items())
+        return f"Settings({values})"
 
 
 def without_password(url: str) -> str:
