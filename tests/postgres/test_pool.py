@@ -382,3 +382,23 @@ async def test_a_cancellation_at_any_moment_loses_no_connection(opened: Opened) 
             await asyncio.gather(*callers, return_exceptions=True)
             assert pool.in_use == 0
         assert len(await use_at_once(pool, 2)) == 2
+
+
+async def test_a_caller_cancelled_while_giving_back_loses_no_connection(opened: Opened) -> None:
+    async with opened(pool_max_size=1) as pool:
+        lock = pool._connections._lock
+        leaving = asyncio.Event()
+
+        async def call() -> None:
+            async with pool.connection():
+                await lock.acquire()
+                leaving.set()
+
+        caller = asyncio.create_task(call())
+        await leaving.wait()
+        await asyncio.sleep(0)
+        caller.cancel()
+        lock.release()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+        assert await use(pool)

@@ -17,6 +17,8 @@ import psycopg_pool
 from psycopg import AsyncConnection
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
+from psycopg.pq import TransactionStatus
+from psycopg_pool.pool_async import ReturnConnection
 
 from shopflow.errors import ConfigurationError, PoolTimeoutError, ServerError
 from shopflow.postgres import queries
@@ -156,10 +158,19 @@ class Pool:
                 return connection
 
     async def _put(self, connection: PooledConnection) -> None:
-        # Cancelled here, psycopg_pool would lose the connection. (With its `reset` callback it
-        # would not, but then the connection comes back later than its caller goes on, and one
-        # caller after another opens more connections than are needed.)
-        await asyncio.shield(self._connections.putconn(connection))
+        if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+            # The server rolls back. psycopg_pool would wait for that, and lose a cancellation.
+            await connection.close()
+        try:
+            await self._connections.putconn(connection)
+        except asyncio.CancelledError:
+            # psycopg_pool was waiting for its lock and would lose the connection. (Its `reset`
+            # callback, which always takes this way, gives connections back so late that one
+            # caller after another opens more of them than are needed.)
+            self._connections.run_task(
+                ReturnConnection(self._connections, connection, from_getconn=False)
+            )
+            raise
 
     async def _taken(self, within: float) -> PooledConnection:
         try:
@@ -192,7 +203,10 @@ class _ConnectionLimits(msgspec.Struct, frozen=True):
 
 
 class _Connections(psycopg_pool.AsyncConnectionPool[PooledConnection]):
-    """psycopg_pool, closing all idle connections within one idle period instead of one."""
+    """psycopg_pool, which closes one idle connection a period by itself, closing all of them.
+
+    There is no public way to take an idle connection out without a new one coming in.
+    """
 
     def __init__(self, conninfo: str, settings: Settings) -> None:
         super().__init__(
