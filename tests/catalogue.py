@@ -1,6 +1,9 @@
 """Products, users and other rows that a test needs, one call each."""
 
+from collections.abc import Mapping
 from itertools import count
+from typing import Any
+from uuid import UUID
 
 from psycopg import sql
 
@@ -62,7 +65,7 @@ async def a_shipping_method(
     return ShippingMethodId(await inserted(shop, "shipping_methods", defaults | columns))
 
 
-async def inserted(shop: Shop, table: str, columns: dict[str, object]):
+async def inserted(shop: Shop, table: str, columns: Mapping[str, object]) -> UUID:
     """Insert a row and return its id."""
     statement = sql.SQL("INSERT INTO {} ({}) VALUES ({}) RETURNING id").format(
         sql.Identifier(table),
@@ -70,10 +73,10 @@ async def inserted(shop: Shop, table: str, columns: dict[str, object]):
         sql.SQL(", ").join(map(sql.Placeholder, columns)),
     )
     (row,) = await run(shop, statement, **columns)
-    return row[0]
+    return UUID(str(row[0]))
 
 
-async def run(shop: Shop, statement: str | sql.Composed, **params: object):
+async def run(shop: Shop, statement: str | sql.Composed, **params: object) -> list[tuple[Any, ...]]:
     """Run a statement of the test's own; return its rows, if it has any."""
     async with shop.pool.connection() as connection:
         query = statement.encode() if isinstance(statement, str) else statement

@@ -1,6 +1,7 @@
 """Opening carts and changing their lines, by many callers at once too."""
 
 import asyncio
+from datetime import datetime
 from decimal import Decimal
 from uuid import uuid4
 
@@ -17,7 +18,9 @@ async def cart_id(shop: Shop) -> CartId:
     return await shop.carts.open(session_id="guest")
 
 
-async def lines(shop: Shop, cart_id: CartId):
+async def lines(
+    shop: Shop, cart_id: CartId
+) -> list[tuple[ProductId, VariantId | None, int, Decimal]]:
     items = (await shop.carts.get(cart_id=cart_id)).items
     return [(line.product_id, line.variant_id, line.quantity, line.unit_price) for line in items]
 
@@ -173,7 +176,7 @@ async def test_removing_a_line_leaves_the_others(shop: Shop, cart_id: CartId) ->
 
 
 async def test_every_change_of_the_lines_shows_in_updated_at(shop: Shop, cart_id: CartId) -> None:
-    async def updated_at():
+    async def updated_at() -> datetime:
         return (await shop.carts.get(cart_id=cart_id)).updated_at
 
     times = [await updated_at()]

@@ -1,6 +1,7 @@
 """§4.3: one cart with its lines, priced and with what is in stock."""
 
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -70,7 +71,7 @@ async def test_it_holds_all_that_the_specification_returns(shop: Shop) -> None:
 
 async def test_an_empty_cart_has_no_lines(shop: Shop) -> None:
     cart = await shop.carts.get(cart_id=await shop.carts.open(session_id="guest"))
-    assert (cart.items, cart.item_count, cart.subtotal) == ((), 0, 0)
+    assert (cart.items, cart.item_count, cart.subtotal) == ((), 0, Decimal(0))
 
 
 async def test_id_comes_before_user_before_session(shop: Shop) -> None:
@@ -78,7 +79,7 @@ async def test_id_comes_before_user_before_session(shop: Shop) -> None:
     other = await shop.carts.open(user_id=await a_user(shop))
     users = await shop.carts.open(user_id=user_id)
     guests = await shop.carts.open(session_id="guest")
-    everything = {"user_id": user_id, "session_id": "guest"}
+    everything: dict[str, Any] = {"user_id": user_id, "session_id": "guest"}
     assert (await shop.carts.get(cart_id=other, **everything)).id == other
     assert (await shop.carts.get(**everything)).id == users
     assert (await shop.carts.get(session_id="guest")).id == guests

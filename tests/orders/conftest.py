@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ BERLIN = Address(
 
 def order(cart_id: CartId, **changes: object) -> Checkout:
     """A guest's order of this cart, under a key of its own."""
-    defaults = {
+    defaults: dict[str, Any] = {
         "idempotency_key": f"key-{next(_numbers)}",
         "shipping_address": BERLIN,
         "customer_email": "guest@example.com",

@@ -1,7 +1,7 @@
 """From a cart to an order, one caller at a time."""
 
 from decimal import Decimal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -18,7 +18,7 @@ from tests.catalogue import a_product, a_shipping_method, a_user, a_variant, ins
 from tests.orders.conftest import BERLIN, Filled, order
 
 
-async def stock(shop: Shop):
+async def stock(shop: Shop) -> dict[UUID, int]:
     rows = await run(
         shop,
         "SELECT id, stock_quantity FROM products"

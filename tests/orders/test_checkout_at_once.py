@@ -1,7 +1,7 @@
 """Many callers at once: no oversell, one order a cart and a key, no deadlock, no line lost."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from time import monotonic
 
 import msgspec
@@ -32,7 +32,9 @@ async def shop(settings: Settings) -> AsyncIterator[Shop]:
         yield found
 
 
-async def outcomes(calls: Iterable[Awaitable[PlacedOrder]]):
+async def outcomes(
+    calls: Iterable[Awaitable[PlacedOrder]],
+) -> tuple[list[PlacedOrder], list[BaseException]]:
     """The orders that were placed, and the errors."""
     done = await asyncio.gather(*calls, return_exceptions=True)
     placed = [each for each in done if isinstance(each, PlacedOrder)]
@@ -123,12 +125,12 @@ async def test_a_line_that_changes_during_the_checkout_is_not_lost(
         await holder.execute("SELECT FROM products FOR UPDATE")
         placing = asyncio.create_task(shop.orders.place(order(cart_id)))
         await waiting(shop, 1)
-        if change == "add":
-            changing = asyncio.create_task(shop.carts.add(cart_id, product_id, quantity=5))
-        elif change == "set":
-            changing = asyncio.create_task(shop.carts.set_quantity(cart_id, line.id, 5))
-        else:
-            changing = asyncio.create_task(shop.carts.remove(cart_id, line.id))
+        changes: dict[str, Callable[[], Awaitable[object]]] = {
+            "add": lambda: shop.carts.add(cart_id, product_id, quantity=5),
+            "set": lambda: shop.carts.set_quantity(cart_id, line.id, 5),
+            "remove": lambda: shop.carts.remove(cart_id, line.id),
+        }
+        changing = asyncio.ensure_future(changes[change]())
         await waiting(shop, 2)
     await placing
     (changed,) = await asyncio.gather(changing, return_exceptions=True)

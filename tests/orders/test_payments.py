@@ -2,6 +2,7 @@
 
 import asyncio
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -95,7 +96,7 @@ async def test_an_unknown_order_is_refused(shop: Shop) -> None:
 async def test_what_a_payment_cannot_hold_is_refused(
     shop: Shop, placed: PlacedOrder, field: str, value: str
 ) -> None:
-    payment = {"amount": placed.total_amount, "method": "card"} | {field: value}
+    payment: dict[str, Any] = {"amount": placed.total_amount, "method": "card"} | {field: value}
     with pytest.raises(InvalidInputError) as refused:
         await shop.orders.mark_paid(placed.id, **payment)
     assert refused.value.field == field

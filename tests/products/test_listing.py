@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from itertools import product as combinations
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -142,7 +142,7 @@ async def test_a_price_of_zero_is_a_filter(shop: Shop) -> None:
     ("field", "value"),
     [("limit", 0), ("limit", 101), ("offset", -1), ("offset", 10_001), ("sort", "random")],
 )
-async def test_what_is_out_of_bounds_is_refused(shop: Shop, field: str, value: object) -> None:
+async def test_what_is_out_of_bounds_is_refused(shop: Shop, field: str, value: Any) -> None:
     with pytest.raises(InvalidInputError) as refused:
         await shop.products.list(**{field: value})
     assert (refused.value.field, refused.value.value) == (field, value)
