@@ -162,8 +162,11 @@ def test_no_log_and_no_answer_holds_a_password(server: Server, test_server: Sett
 
 
 def test_the_log_is_json(test_server: Settings) -> None:
-    (file,) = Home(test_server.home).log.glob("*.json")
-    messages = [msgspec.json.decode(line)["message"] for line in file.read_bytes().splitlines()]
+    messages = [
+        msgspec.json.decode(line)["message"]
+        for file in Home(test_server.home).log.glob("*.json")
+        for line in file.read_bytes().splitlines()
+    ]
     assert "database system is ready to accept connections" in messages
 
 
@@ -242,6 +245,18 @@ def test_a_lost_password_of_the_owner_is_made_anew(test_server: Settings) -> Non
     assert third.start() == "attached"
     with psycopg.connect(third.url()) as connection:
         assert connection.info.user == "third_owner"
+
+
+def test_the_lost_password_of_the_superuser_is_named(server: Server, test_server: Settings) -> None:
+    home = Home(test_server.home)
+    before = home.passwords.read_bytes()
+    home.passwords.unlink()
+    try:
+        with pytest.raises(ServerError, match=r"pgpass has lost the password of postgres"):
+            server.start()
+    finally:
+        home.write(home.passwords, before)
+    assert server.start() == "attached"
 
 
 def test_an_unknown_program_is_refused(server: Server) -> None:

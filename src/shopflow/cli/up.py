@@ -13,6 +13,8 @@ from shopflow.postgres.conninfo import conninfo
 from shopflow.postgres.embedded import Server
 from shopflow.settings import Settings
 
+WATCH_SECONDS = 0.5
+
 
 def up(*, once: bool = False) -> None:
     """Start the shop's database, or find it running, bring its schema up, and serve until Ctrl-C.
@@ -37,8 +39,6 @@ def up(*, once: bool = False) -> None:
             keep = True
         elif settings.embedded:
             _serve(server)
-    except KeyboardInterrupt:
-        tell("stopping")
     finally:
         if not keep:
             server.stop()
@@ -69,9 +69,13 @@ def _show_ready(settings: Settings) -> None:
 def _serve(server: Server) -> None:
     """Wait for Ctrl-C; a server that crashed is started again, one that was stopped ends us."""
     tell("serving until Ctrl-C")
-    while (state := server.state()) != "stopped":
-        if state == "crashed":
-            tell("PostgreSQL crashed, starting it again")
-            server.start(tell)
-        time.sleep(0.5)
-    tell("the server was stopped")
+    try:
+        while (state := server.state()) != "stopped":
+            if state == "crashed":
+                tell("PostgreSQL crashed, starting it again")
+                server.start(tell)
+            time.sleep(WATCH_SECONDS)
+    except KeyboardInterrupt:
+        tell("stopping")
+    else:
+        tell("the server was stopped")

@@ -77,7 +77,15 @@ def ensure_shop(home: Home, superuser: str, schema: str) -> bool:
 
     Returns:
         Whether anything had to be made.
+
+    Raises:
+        ServerError: when the superuser's password is lost.
     """
+    if SUPERUSER not in pgpass.read(home):
+        raise ServerError(
+            f"{home.passwords} has lost the password of {SUPERUSER}: bring the file back, "
+            "there is no other way into the data"
+        )
     owner = f"{schema}_owner"
     password, new = pgpass.ensure(home, owner)
     with psycopg.connect(superuser, dbname="postgres", autocommit=True) as connection:

@@ -82,9 +82,9 @@ class Server:
             self._home.make(account)
             return self._locked_start(account, report)
         except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-            raise ServerError(f"the disk of {self._home.path} is full") from error
+            if error.errno == errno.ENOSPC:
+                raise ServerError(f"the disk of {self._home.path} is full") from error
+            raise ServerError(f"cannot use {self._home.path} as the home: {error}") from error
 
     def _locked_start(self, account: server_user.Account, report: Callable[[str], None]) -> Started:
         with self._home.lock(

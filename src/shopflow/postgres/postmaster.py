@@ -99,6 +99,8 @@ def wait_ready(home: Home, launched: Launched | None, report: Callable[[str], No
         if found is not None and found.ready:
             return found
         if found is None and (launched is None or not _alive(launched.pid)):
+            # The logger, which ends last, may still be writing the reason.
+            _wait_for_orphans(home.data)
             said_last = _last_messages(home, launched.at if launched else began)
             raise StartError(f"PostgreSQL ended while it started: {said_last}")
         if not said and time.time() - began > 2:  # noqa: PLR2004 seconds

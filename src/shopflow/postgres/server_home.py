@@ -84,7 +84,7 @@ class Home(msgspec.Struct, frozen=True):
             raise _not_allowed(self.path) from error
         except msgspec.MsgspecError as error:
             raise ServerError(
-                f"{self.record} is damaged ({error}): see whether to delete it"
+                f"{self.record} is damaged ({error}): put {{}} into it, and a port is chosen anew"
             ) from error
 
     def make(self, account: Account) -> None:
