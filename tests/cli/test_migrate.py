@@ -12,21 +12,25 @@ from shopflow.settings import Settings
 
 pytestmark = pytest.mark.acceptance
 SHOPFLOW = Path(sys.executable).with_name("shopflow")
-NEWEST = sorted(Path(env.__file__).with_name("versions").glob("2*.py"))[-1].name[:14]
+NEWEST = max(Path(env.__file__).with_name("versions").glob("2*.py")).name[:14]
 
 
 def run(
-    settings: Settings, *arguments: str, stdin: int = subprocess.DEVNULL, **more: str
+    settings: Settings,
+    *arguments: str,
+    stdin: int = subprocess.DEVNULL,
+    environment: str = "development",
 ) -> "subprocess.CompletedProcess[str]":
     assert settings.database_url
-    environment = {
+    variables = {
         "PATH": os.environ["PATH"],
+        "SHOPFLOW_ENVIRONMENT": environment,
         "SHOPFLOW_HOME": str(settings.home),
         "SHOPFLOW_DATABASE_URL": settings.database_url,
     }
     return subprocess.run(
         [SHOPFLOW, "migrate", *arguments],
-        env=environment | more,
+        env=variables,
         stdin=stdin,
         capture_output=True,
         text=True,
@@ -83,11 +87,10 @@ def test_check_says_what_differs_and_fails(settings: Settings) -> None:
 
 def test_production_wants_the_backup_said_out_loud(settings: Settings) -> None:
     assert run(settings, "down", "--yes").returncode == 0
-    production = {"SHOPFLOW_ENVIRONMENT": "production"}
-    refused = run(settings, "up", **production)
+    refused = run(settings, "up", environment="production")
     assert refused.returncode == 1
     assert "--i-have-a-backup" in refused.stderr
-    done = run(settings, "up", "--i-have-a-backup", **production)
+    done = run(settings, "up", "--i-have-a-backup", environment="production")
     assert done.returncode == 0
     assert "PRODUCTION" in done.stderr
 

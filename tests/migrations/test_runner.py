@@ -133,12 +133,7 @@ def test_status_on_an_empty_database_as_a_reader_who_cannot_write(
     admin.execute("DROP ROLE IF EXISTS only_looks")
     admin.execute("CREATE ROLE only_looks LOGIN PASSWORD 'looks'")
     admin.execute("ALTER ROLE only_looks SET default_transaction_read_only = on")
-    assert empty_settings.database_url
-    parts = urlsplit(empty_settings.database_url)
-    login = f"only_looks:looks@{parts.hostname}:{parts.port}"
-    reader = msgspec.structs.replace(
-        empty_settings, database_url=parts._replace(netloc=login).geturl()
-    )
+    reader = as_login(empty_settings, "only_looks", "looks")
     revision = versions.add("CREATE TABLE one (id int)")
     found = runner.status(reader, locations=[versions.directory])
     assert found.heads == ()
@@ -156,3 +151,31 @@ def test_a_server_that_is_not_there(empty_settings: Settings) -> None:
     )
     with pytest.raises(ServerError, match="cannot connect"):
         runner.status(nowhere)
+
+
+def test_a_file_that_others_follow_cannot_be_missing(
+    empty_settings: Settings, versions: Versions
+) -> None:
+    first = versions.add("CREATE TABLE one (id int)")
+    versions.add("CREATE TABLE two (id int)")
+    versions.path(first).unlink()
+    with pytest.warns(UserWarning, match=first), pytest.raises(MigrationError, match=first):
+        runner.up(empty_settings, locations=[versions.directory])
+
+
+def test_what_the_login_may_not_do_is_said(
+    empty_settings: Settings, versions: Versions, admin: psycopg.Connection
+) -> None:
+    versions.add("CREATE TABLE one (id int)")
+    admin.execute("DROP ROLE IF EXISTS may_nothing")
+    admin.execute("CREATE ROLE may_nothing LOGIN PASSWORD 'nothing'")
+    stranger = as_login(empty_settings, "may_nothing", "nothing")
+    with pytest.raises(MigrationError, match="the database refused: permission denied"):
+        runner.up(stranger, locations=[versions.directory])
+
+
+def as_login(settings: Settings, name: str, password: str) -> Settings:
+    assert settings.database_url
+    parts = urlsplit(settings.database_url)
+    url = parts._replace(netloc=f"{name}:{password}@{parts.hostname}:{parts.port}").geturl()
+    return msgspec.structs.replace(settings, database_url=url)

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import psycopg
 from alembic.runtime.migration import RevisionStep
+from alembic.util import CommandError
 from psycopg import sql
 from psycopg.errors import DeadlockDetected, Error, LockNotAvailable
 from sqlalchemy import Engine
@@ -85,6 +86,7 @@ def _apply(step: RevisionStep, run: Run) -> None:
     Raises:
         MigrationError: it failed, or did not get its lock in `ATTEMPTS` tries.
     """
+    in_the_way: list[Session] = []
     for attempt in range(1, ATTEMPTS + 1):
         run.lock.verify()
         began = time.monotonic()
@@ -93,11 +95,12 @@ def _apply(step: RevisionStep, run: Run) -> None:
             milliseconds = (time.monotonic() - began) * 1000
             run.report(f"{_sign(step)} {_named(step)} ({milliseconds:.0f} ms)")
             return
-        who = ", ".join(map(str, blockers)) or "a session that is gone by now"
-        run.report(f"{_named(step)} could not get its lock (try {attempt} of {ATTEMPTS}): {who}")
+        in_the_way = blockers
+        run.report(f"{_named(step)} could not get its lock, try {attempt} of {ATTEMPTS}")
         if attempt < ATTEMPTS:
             time.sleep(FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1))  # noqa: S311
             leftovers.repair(run.lock.connection, run.settings.schema, run.report)
+    who = ", ".join(map(str, in_the_way)) or "a session that is gone by now"
     raise MigrationError(
         f"{_file(step)} could not get its lock in {ATTEMPTS} tries; in the way: {who}. Wait for "
         "that session or end it, and run again."
@@ -108,7 +111,7 @@ def _attempt(step: RevisionStep, run: Run) -> list[Session] | None:
     """Try once; return who was in the way of the lock, None when the step was taken."""
     with _failures(step), run.engine.connect() as connection:
         pid = env.raw(connection).info.backend_pid
-        with blockers_of(pid, run.lock.connection) as blockers:
+        with blockers_of(pid, run.lock.connection, run.report) as blockers:
             try:
                 env.apply(step, files=run.files, settings=run.settings, connection=connection)
             except DBAPIError as error:
@@ -123,6 +126,8 @@ def _attempt(step: RevisionStep, run: Run) -> list[Session] | None:
 def _failures(step: RevisionStep) -> Iterator[None]:
     try:
         yield
+    except CommandError as error:
+        raise MigrationError(f"{_file(step)} failed: {error}") from error
     except DBAPIError as error:
         orig = error.orig
         said = orig.diag.message_primary if isinstance(orig, Error) else None

@@ -15,7 +15,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from psycopg import sql
 from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url
 
-from shopflow.errors import ServerError
+from shopflow.errors import MigrationError, ServerError
 from shopflow.migrations import checksums
 from shopflow.migrations.files import Files
 from shopflow.postgres.conninfo import check_server_version, conninfo
@@ -61,9 +61,13 @@ def connect(settings: Settings, *, application_name: str) -> psycopg.Connection:
 
 @contextmanager
 def connection(settings: Settings, *, application_name: str) -> Iterator[psycopg.Connection]:
-    """Open a connection as `connect` does for the block."""
+    """Open a connection as `connect` does; what the database refuses is a MigrationError."""
     with closing(connect(settings, application_name=application_name)) as opened:
-        yield opened
+        try:
+            yield opened
+        except psycopg.Error as error:
+            said = error.diag.message_primary or str(error)
+            raise MigrationError(f"the database refused: {said}") from error
 
 
 @contextmanager

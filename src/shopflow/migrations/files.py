@@ -71,6 +71,8 @@ class Files:
             yield
         except CommandError as error:
             raise MigrationError(f"the migrations do not fit: {error}") from error
+        except KeyError as error:
+            raise MigrationError(f"there is no file for the migration {error}") from error
         except SyntaxError as error:
             raise MigrationError(f"{error.filename} cannot be read: {error}") from error
 

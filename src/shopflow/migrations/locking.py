@@ -24,7 +24,7 @@ _TRY_LOCK: LiteralString = """
     SELECT pg_try_advisory_lock(hashtextextended('shopflow migrations of ' || %(schema)s::text, 0))
 """
 _HOLDER: LiteralString = """
-    SELECT a.pid, a.usename::text AS login, a.application_name AS program,
+    SELECT a.pid, a.usename::text AS login, coalesce(a.application_name, '') AS program,
            coalesce(a.state, 'unknown') AS state, a.backend_start AS since
     FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
@@ -33,7 +33,7 @@ _HOLDER: LiteralString = """
           = hashtextextended('shopflow migrations of ' || %(schema)s::text, 0)
 """
 _BLOCKERS: LiteralString = """
-    SELECT a.pid, a.usename::text AS login, a.application_name AS program,
+    SELECT a.pid, a.usename::text AS login, coalesce(a.application_name, '') AS program,
            coalesce(a.state, 'unknown') AS state, coalesce(a.xact_start, a.backend_start) AS since
     FROM pg_stat_activity AS a
     WHERE a.pid = ANY (pg_blocking_pids(%(pid)s))
@@ -128,15 +128,26 @@ def alone(
 
 
 @contextmanager
-def blockers_of(pid: int, connection: psycopg.Connection) -> Iterator[list[Session]]:
-    """Watch, over `connection`, who blocks session `pid`; the list holds who did last."""
+def blockers_of(
+    pid: int, connection: psycopg.Connection, report: Callable[[str], None]
+) -> Iterator[list[Session]]:
+    """Watch, over `connection`, who blocks session `pid`, and report it.
+
+    The list that it gives holds who did last.
+    """
     found: list[Session] = []
     done = threading.Event()
 
     def watch() -> None:
         while not done.wait(POLL):
-            with connection.cursor(row_factory=class_row(Session)) as cursor:
-                found[:] = cursor.execute(_BLOCKERS, {"pid": pid}).fetchall() or found
+            try:
+                now = _blockers(pid, connection)
+            except psycopg.OperationalError:
+                # The lock's connection is lost, which `verify` is there to notice.
+                return
+            if {session.pid for session in now} - {session.pid for session in found}:
+                report(f"waiting for a lock; in the way: {', '.join(map(str, now))}")
+            found[:] = now or found
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -145,3 +156,8 @@ def blockers_of(pid: int, connection: psycopg.Connection) -> Iterator[list[Sessi
     finally:
         done.set()
         thread.join()
+
+
+def _blockers(pid: int, connection: psycopg.Connection) -> list[Session]:
+    with connection.cursor(row_factory=class_row(Session)) as cursor:
+        return cursor.execute(_BLOCKERS, {"pid": pid}).fetchall()

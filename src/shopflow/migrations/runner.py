@@ -188,6 +188,6 @@ def _want_backup(settings: Settings, *, have_backup: bool, report: Report) -> No
     if not have_backup:
         raise MigrationError(
             f"the schema {settings.schema} holds data and the environment is production: make a "
-            "backup first, then run shopflow migrate up --i-have-a-backup"
+            "backup first, then say so to shopflow migrate with --i-have-a-backup"
         )
     report("PRODUCTION: going on without a restore point, because --i-have-a-backup was given")
