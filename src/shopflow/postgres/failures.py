@@ -35,11 +35,12 @@ def register(errors: Mapping[str, MakeError]) -> None:
 def translate(error: psycopg.Error) -> Exception:
     """Return the domain error for a broken constraint (SQLSTATE class 23), else `error` itself.
 
-    The message never holds PostgreSQL's DETAIL line: it shows the values, such as an e-mail
-    address or the hash of a token.
+    Neither its message nor that of `error`, which a traceback shows as its cause, holds
+    PostgreSQL's DETAIL line: that has the values, such as an e-mail address or a token's hash.
     """
     if not (error.sqlstate or "").startswith("23"):
         return error
+    error.args = (error.diag.message_primary,)
     name = _constraint(error.diag)
     make = _errors.get(name)
     message = _message_of_trigger(error.diag)
