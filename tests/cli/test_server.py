@@ -172,13 +172,20 @@ def test_up_once_leaves_the_server_and_prints_what_works_when_pasted(
     assert ran.returncode == 0, ran.stderr
     assert "PostgreSQL  18." in ran.stdout
     assert f"data        {home}/data" in ran.stdout
-    (url,) = (line.split('"')[1] for line in ran.stdout.splitlines() if 'psql "' in line)
+    shown = dict(line.split(maxsplit=1) for line in ran.stdout.splitlines())
+    url = shown["URL"]
     with psycopg.connect(url) as connection:
         row = connection.execute(
             "SELECT count(*) > 20 FROM pg_tables WHERE schemaname = 'shopflow'"
         )
         assert row.fetchone() == (True,)
-    asked = shopflow("psql", "-XAtc", "SELECT current_user", SHOPFLOW_HOME=home)
+    asked = subprocess.run(
+        [*shown["next"].split(), "-XAtc", "SELECT current_user"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(SHOPFLOW_HOME=home),
+    )
     assert asked.stdout == "shopflow_owner\n"
     server.stop()
 

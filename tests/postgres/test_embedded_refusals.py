@@ -129,8 +129,9 @@ def test_a_closed_directory_is_named_and_stays_closed(server_directory: Path, cl
     home.mkdir(parents=True)
     shut = {"parent": parent, "home itself": home}[closed]
     shut.chmod(0o750)
-    with pytest.raises(ServerError, match=rf"'shopflow' cannot enter {shut} \(mode 0750\)"):
-        Server(in_home(home)).start()
+    for wanted in (home, home / "new"):
+        with pytest.raises(ServerError, match=rf"'shopflow' cannot enter {shut} \(mode 0750\)"):
+            Server(in_home(wanted)).start()
     assert stat.S_IMODE(shut.stat().st_mode) == 0o750
     assert not list(home.iterdir())
 

@@ -1,7 +1,9 @@
 """How commands answer: JSON for programs, tables and lines for people."""
 
+import shutil
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 import msgspec
 from rich.console import Console
@@ -40,3 +42,12 @@ def show_table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
 def tell(message: str) -> None:
     """Say on stderr what is going on, so that stdout holds the answer alone."""
     print(message, file=sys.stderr, flush=True)
+
+
+def program() -> str:
+    """Return how this command was called, so that what we print works when pasted."""
+    found = shutil.which("shopflow")
+    called = Path(sys.argv[0])
+    if found is not None and called.exists() and called.samefile(found):
+        return "shopflow"
+    return str(called)

@@ -1,13 +1,14 @@
 """`shopflow up`: the database runs, its schema is the newest, and it is watched until Ctrl-C."""
 
 import signal
+import sys
 import time
 from types import FrameType
 
 import psycopg
 
 from shopflow import settings as settings_module
-from shopflow.cli.output import show_pairs, tell
+from shopflow.cli.output import program, show_pairs, tell
 from shopflow.migrations import runner
 from shopflow.postgres.conninfo import conninfo
 from shopflow.postgres.embedded import Server
@@ -49,21 +50,15 @@ def _end(_number: int, _frame: FrameType | None) -> None:
 
 
 def _show_ready(settings: Settings) -> None:
-    server = Server(settings)
     with psycopg.connect(conninfo(settings)) as connection:
         version = connection.info.parameter_status("server_version")
+    pairs: list[tuple[str, object]] = [("PostgreSQL", version)]
     if settings.embedded:
-        found = server.status()
-        show_pairs(
-            [
-                ("PostgreSQL", f"{version}, process {found.pid}, port {found.port}"),
-                ("data", found.data),
-                ("connect", f'psql "{found.url}"'),
-            ]
-        )
-    else:
-        show_pairs([("PostgreSQL", version), ("connect", "shopflow psql")])
-    print("next: shopflow psql, shopflow import shopify FILE, shopflow status", flush=True)
+        found = Server(settings).status()
+        pairs += [("data", found.data), ("URL", found.url)]
+    # A machine without PostgreSQL has no psql of its own.
+    show_pairs([*pairs, ("next", f"{program()} psql"), ("", f"{program()} status")])
+    sys.stdout.flush()
 
 
 def _serve(server: Server) -> None:

@@ -94,6 +94,8 @@ class Home(msgspec.Struct, frozen=True):
             ServerError: when the directory is somebody else's or `account` can't reach it.
         """
         try:
+            if account.switch:
+                self._check_reachable(account)
             _make_parents(self.path.parent)
             with contextlib.suppress(FileExistsError):
                 self.path.mkdir(0o700)
@@ -104,9 +106,6 @@ class Home(msgspec.Struct, frozen=True):
                 f"cannot use {self.path} as the home: {error.strerror}: {error.filename}; "
                 "set SHOPFLOW_HOME to a directory of your own"
             ) from error
-
-        if account.switch:
-            self._check_reachable(account)
 
     def make_directories(self, account: Account) -> None:
         """Make what belongs in the home; the caller holds the lock."""
@@ -133,7 +132,8 @@ class Home(msgspec.Struct, frozen=True):
             )
 
     def _check_reachable(self, account: Account) -> None:
-        closed = first_closed(account, [*reversed(self.path.parents), self.path])
+        there = [path for path in (self.path, *self.path.parents) if path.is_dir()]
+        closed = first_closed(account, reversed(there))
         if closed is not None:
             mode = stat.S_IMODE(closed.stat().st_mode)
             raise ServerError(
