@@ -121,8 +121,8 @@ async def list_products(
 def listing_query(filters: frozenset[str], sort: Sort) -> Query:
     """Return the statement for the fields of `ProductFilters` in use, and the sort.
 
-    Two filters that are independent need a plan for their values: the generic one took 75-385 ms
-    against 1-2 ms.
+    It is planned for its values: a generic plan takes the page for a tenth of the table and sorts
+    it all, and between two independent filters it has no choice (75-385 ms against 1-2 ms).
     """
     conditions = [_CONDITIONS[name] for name in _CONDITIONS if name in filters]
     statement = _STATEMENT.format(
@@ -132,7 +132,7 @@ def listing_query(filters: frozenset[str], sort: Sort) -> Query:
         "list_products",
         "A page of products for the filters and the sort in use.",
         statement.as_bytes(None),
-        custom_plan=bool(filters),
+        custom_plan=True,
     )
 
 

@@ -1,0 +1,86 @@
+"""A shop of 20,000 products and as many orders, loaded once a module, and what a plan reads."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+from psycopg import sql
+
+from shopflow.postgres.conninfo import conninfo
+from shopflow.postgres.queries import Query
+from shopflow.settings import Settings
+from tests.conftest import new_database
+
+SHOP = (Path(__file__).parent / "shop.sql").read_bytes()
+PLACEHOLDER = re.compile(rb"%\((\w+)\)s")
+
+
+class Plan(msgspec.Struct):
+    """What a plan reads: the indexes, and the tables from one end to the other."""
+
+    indexes: set[str]
+    scanned: set[str]
+    text: str
+
+
+Explain = Callable[[Query, Mapping[str, object]], list[Plan]]
+
+
+@pytest.fixture(scope="module")
+def large_shop(
+    test_server: Settings, admin: psycopg.Connection, template_database: str
+) -> Iterator[psycopg.ClientCursor[Any]]:
+    with (
+        new_database(admin, test_server, template=template_database) as settings,
+        psycopg.connect(conninfo(settings), autocommit=True) as connection,
+    ):
+        connection.execute("SET statement_timeout = 0")
+        connection.execute(SHOP)
+        connection.execute("VACUUM ANALYZE")
+        yield psycopg.ClientCursor(connection)
+
+
+@pytest.fixture
+def explain(large_shop: psycopg.ClientCursor[Any]) -> Explain:
+    """The plans that a query's own text may get: for its values, and once prepared."""
+
+    def plans_of(query: Query, params: Mapping[str, object]) -> list[Plan]:
+        modes = ["custom"] if query.custom_plan else ["custom", "generic"]
+        return [_plan(large_shop, mode, query, params) for mode in modes]
+
+    return plans_of
+
+
+def _plan(
+    cursor: psycopg.ClientCursor[Any], mode: str, query: Query, params: Mapping[str, object]
+) -> Plan:
+    # In the order in which PREPARE counts them.
+    names = list(dict.fromkeys(name.decode() for name in PLACEHOLDER.findall(query.sql)))
+    numbered = PLACEHOLDER.sub(
+        lambda found: b"$%d" % (names.index(found[1].decode()) + 1), query.sql
+    )
+    values = sql.SQL(", ").join(sql.Placeholder(name) for name in names)
+    explain = sql.SQL("EXPLAIN (FORMAT JSON) EXECUTE query {}").format(
+        sql.SQL("({})").format(values) if names else sql.SQL("")
+    )
+    cursor.execute("DEALLOCATE ALL")
+    cursor.execute("SELECT set_config('plan_cache_mode', %s, false)", [f"force_{mode}_plan"])
+    cursor.execute(b"PREPARE query AS " + numbered)
+    cursor.execute(explain, params)
+    ((document,),) = cursor.fetchall()
+    nodes = list(_nodes(document[0]["Plan"]))
+    return Plan(
+        indexes={node["Index Name"] for node in nodes if "Index Name" in node},
+        scanned={node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"},
+        text=f"{mode} plan: {document}",
+    )
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("Plans", []):
+        yield from _nodes(child)

@@ -1,0 +1,47 @@
+-- Large enough that the planner has a choice; categories and brands are as few as in a real shop.
+INSERT INTO categories (name, slug) SELECT 'C' || n, 'c' || n FROM generate_series(1, 50) AS n;
+INSERT INTO brands (name, slug) SELECT 'B' || n, 'b' || n FROM generate_series(1, 200) AS n;
+INSERT INTO users (email, password_hash, first_name, last_name)
+SELECT 'u' || n || '@example.com', '!', 'U', 'U' FROM generate_series(1, 5000) AS n;
+INSERT INTO products (category_id, brand_id, name, slug, sku, price, stock_quantity, created_at)
+SELECT c.id, b.id, 'P' || n, 'p' || n, 's' || n, n * 7919 % 100000 / 100.0, n % 10,
+    now() - n * interval '1 minute'
+FROM generate_series(1, 20000) AS n
+JOIN categories AS c ON c.slug = 'c' || n % 50 + 1
+JOIN brands AS b ON b.slug = 'b' || n % 200 + 1;
+INSERT INTO product_images (product_id, url, is_primary)
+SELECT id, 'https://images.example/' || n, n = 1 FROM products, generate_series(1, 2) AS n;
+INSERT INTO product_variants (product_id, name, sku, price, stock_quantity, option_values)
+SELECT p.id, 'V', p.sku || '-' || n, p.price, 5, jsonb_build_object('Size', n)
+FROM products AS p, generate_series(1, 2) AS n WHERE p.stock_quantity < 5;
+INSERT INTO product_reviews (product_id, user_id, rating, is_approved)
+SELECT p.id, u.id, 1 + n % 5, true
+FROM generate_series(1, 50000) AS n
+JOIN products AS p ON p.slug = 'p' || n % 19997 + 1
+JOIN users AS u ON u.email = 'u' || n / 10 % 5000 + 1 || '@example.com'
+ON CONFLICT DO NOTHING;
+INSERT INTO carts (user_id) SELECT id FROM users;
+INSERT INTO carts (session_id) SELECT 'guest-' || n FROM generate_series(1, 5000) AS n;
+INSERT INTO cart_items (cart_id, product_id, variant_id, quantity, unit_price)
+SELECT c.id, p.id, (SELECT v.id FROM product_variants AS v WHERE v.product_id = p.id LIMIT 1), 1, 1
+FROM (SELECT id, row_number() OVER () AS n FROM carts) AS c
+JOIN generate_series(0, 2) AS line ON true
+JOIN products AS p ON p.slug = 'p' || (c.n * 2 + line) % 20000 + 1;
+INSERT INTO orders (user_id, currency_code, subtotal, total_amount, customer_email, idempotency_key)
+SELECT u.id, 'EUR', 1, 1, u.email, 'key-' || u.email || n FROM users AS u, generate_series(1, 4) AS n;
+INSERT INTO order_items (order_id, product_id, product_name, sku, quantity, unit_price, subtotal)
+SELECT o.id, p.id, 'P', 's', 1, 1, 1
+FROM (SELECT id, row_number() OVER () AS n FROM orders) AS o
+JOIN generate_series(1, 2) AS line ON true
+JOIN products AS p ON p.slug = 'p' || (o.n + line) % 20000 + 1;
+INSERT INTO order_addresses (order_id, address_type, first_name, last_name, address_line_1, city,
+    postal_code, country_code)
+SELECT o.id, kind, 'A', 'B', 'C', 'D', 'E', 'DE'
+FROM orders AS o, unnest(ARRAY['shipping', 'billing']) AS kind;
+INSERT INTO order_shipments (order_id, carrier) SELECT id, 'DHL' FROM orders;
+INSERT INTO payments (order_id, amount, captured_amount, status, payment_method, captured_at)
+SELECT id, 1, 1, 'captured', 'card', now() FROM orders;
+INSERT INTO refunds (payment_id, amount) SELECT id, 0.5 FROM payments;
+INSERT INTO shipping_zones (name, countries)
+SELECT 'Z' || n, '{DE}' FROM generate_series(1, 10) AS n;
+INSERT INTO shipping_methods (zone_id, name, carrier, price) SELECT id, 'M', 'DHL', 4.90 FROM shipping_zones;
