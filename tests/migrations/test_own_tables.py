@@ -88,6 +88,8 @@ def test_a_branch_alone_goes_back(own: Settings) -> None:
 def test_shopflow_goes_on_beside_a_branch_that_depends_on_an_older_release(own: Settings) -> None:
     first = runner.up(own, target="shop@head")
     assert first[-2:] == [TABLE, INDEX]
+    by_hand = runner.sql(own)
+    assert "gift_cards" not in by_hand
     later = runner.up(own)
     assert later
     assert {*first, *later} == {script.revision for script in Files([VERSIONS, EXAMPLE]).all()}

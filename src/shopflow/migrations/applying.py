@@ -129,12 +129,18 @@ def _failures(step: RevisionStep) -> Iterator[None]:
     except CommandError as error:
         raise MigrationError(f"{_file(step)} failed: {error}") from error
     except DBAPIError as error:
-        orig = error.orig
-        said = orig.diag.message_primary if isinstance(orig, Error) else None
         raise MigrationError(
             f"{_file(step)} failed, and what its transaction had done was rolled back: "
-            f"{said or orig or error}"
+            f"{_said(error)}"
         ) from error
+
+
+def _said(error: DBAPIError) -> str:
+    if isinstance(error.orig, Error) and error.orig.diag.message_primary:
+        return " ".join(
+            filter(None, [error.orig.diag.message_primary, error.orig.diag.message_detail])
+        )
+    return str(error.orig or error)
 
 
 def _sign(step: RevisionStep) -> str:
