@@ -8,8 +8,9 @@ from typing import TypeVar
 
 Choice = TypeVar("Choice")
 
-# The demo's present. Fixed, for a shop that is generated again must be the same shop.
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
+# The demo's present. Fixed, for a shop that is generated again must be the same shop; at noon,
+# when orders are being packed.
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

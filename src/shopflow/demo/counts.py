@@ -38,7 +38,7 @@ def counts_for(products: int) -> Counts:
         categories=min(150, 12 + products // 20),
         brands=min(250, 8 + products // 100),
         users=50 + products // 5,
-        reviews=5 * products,
-        orders=40 + products // 10,
+        reviews=3 * products,
+        orders=40 + products // 20,
         carts=10 + products // 50,
     )

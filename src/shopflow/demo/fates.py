@@ -1,10 +1,10 @@
 """What becomes of an order: its steps through the statuses, told by its age."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Literal, NamedTuple
 
-from shopflow.demo.chance import DAY_MS, HOUR_MS, NOW_MS, moment
+from shopflow.demo.chance import DAY_MS, HOUR_MS, NOW_MS, between, moment
 from shopflow.demo.rows import Step
 
 Fate = Literal["straight", "cancelled", "failed", "refunded", "partly", "returned"]
@@ -18,13 +18,27 @@ TURNS: dict[int, Fate] = {
     29: "returned",
 }
 CYCLE = 30
+# What an order's fate makes of its payment and fulfilment, and why, once it has the status.
+ENDINGS: dict[tuple[Fate, str], tuple[str, str]] = {
+    ("cancelled", "cancelled"): ("refunded", "unfulfilled"),
+    ("refunded", "refunded"): ("refunded", "unfulfilled"),
+    ("returned", "refunded"): ("refunded", "returned"),
+    ("partly", "delivered"): ("partially_refunded", "fulfilled"),
+}
+REASONS: dict[tuple[Fate, str], str] = {
+    ("cancelled", "cancelled"): "cancelled by the customer",
+    ("failed", "cancelled"): "the payment failed",
+    ("refunded", "refunded"): "not available",
+    ("returned", "refunded"): "returned by the customer",
+    ("partly", "delivered"): "one item was damaged",
+}
+# The newest orders stand still, a day apart, so that there is one in every state.
+STANDING = ("pending", "confirmed", "processing", "shipped")
+BY_STAFF = {"processing", "shipped", "refunded"}
 ORDER_DAYS_MS = 2 * 365 * DAY_MS
-
-
-def placed_at(random: Random, share: float) -> int:
-    """Return when an order was placed: `share` 0 is now and 1 two years ago, with growing trade."""
-    jitter = 0.98 + random.random() / 50
-    return NOW_MS - HOUR_MS - int(share**2 * jitter * (ORDER_DAYS_MS - HOUR_MS))
+# UTC. What the warehouse and the carrier do is done in rounds, once a day for all that waits:
+# so it is in such shops, and one statement then takes all those orders a step further.
+PACKING_HOUR, PICKUP_HOUR, DELIVERY_HOUR = 8, 16, 19
 
 
 class Course(NamedTuple):
@@ -34,58 +48,67 @@ class Course(NamedTuple):
     reached: dict[str, int]
 
 
-def course(random: Random, turn: int, placed: int) -> Course:
-    """Return how an order placed at `placed` has gone on until the demo's now."""
-    fate = TURNS.get(turn % CYCLE, "straight")
-    planned = {"pending": placed}
-    if fate == "failed":
-        planned["cancelled"] = placed + _within(random, 1, 24)
-    else:
-        planned["confirmed"] = placed + _within(random, 0.05, 12)
-        if fate == "cancelled":
-            planned["cancelled"] = planned["confirmed"] + _within(random, 0.5, 20)
-        else:
-            planned["processing"] = planned["confirmed"] + _within(random, 2, 30)
-            if fate == "refunded":
-                planned["refunded"] = planned["processing"] + _within(random, 2, 48)
-            else:
-                planned["shipped"] = planned["processing"] + _within(random, 4, 48)
-                planned["delivered"] = planned["shipped"] + _within(random, 24, 120)
-                if fate == "returned":
-                    planned["refunded"] = planned["delivered"] + _within(random, 48, 400)
+def course(random: Random, number: int, orders: int) -> Course:
+    """Return how the order of this number has gone; the highest of `orders` is the newest."""
+    newer = orders - 1 - number
+    if newer < len(STANDING):
+        planned = _planned(random, "straight", NOW_MS - newer * DAY_MS - HOUR_MS)
+        return Course("straight", {each: planned[each] for each in STANDING[: newer + 1]})
+    fate = TURNS.get(number % CYCLE, "straight")
+    # Squared: trade grows.
+    share = ((newer + random.random()) / orders) ** 2
+    planned = _planned(random, fate, NOW_MS - HOUR_MS - int(share * ORDER_DAYS_MS))
     return Course(fate, {status: at for status, at in planned.items() if at < NOW_MS})
 
 
-def steps(order_id: str, way: Course, actor: str) -> Iterator[Step]:
-    """Yield the steps of an order; what people in the shop do has an actor and often a reason."""
+def _planned(random: Random, fate: Fate, placed: int) -> dict[str, int]:
+    """When each status would begin, in order."""
+    planned = {"pending": placed}
+    if fate == "failed":
+        planned["cancelled"] = placed + _within(random, 1, 24)
+        return planned
+    planned["confirmed"] = placed + _within(random, 0.05, 12)
+    if fate == "cancelled":
+        planned["cancelled"] = planned["confirmed"] + _within(random, 0.5, 20)
+        return planned
+    planned["processing"] = _round(planned["confirmed"], PACKING_HOUR)
+    if fate == "refunded":
+        planned["refunded"] = planned["processing"] + _within(random, 2, 48)
+        return planned
+    planned["shipped"] = _round(planned["processing"], PICKUP_HOUR)
+    days = between(random, 1, 4)
+    planned["delivered"] = _round(planned["shipped"], DELIVERY_HOUR) + days * DAY_MS
+    if fate == "returned":
+        planned["refunded"] = planned["delivered"] + _within(random, 48, 400)
+    return planned
+
+
+def steps(order_id: str, way: Course, staff: Sequence[str]) -> Iterator[Step]:
+    """Yield the steps of an order; what people in the shop do has an actor, another each day."""
     payment, fulfillment = "unpaid", "unfulfilled"
     for status, at in way.reached.items():
-        reason, by = None, None
-        match status:
-            case "confirmed":
-                payment = "paid"
-            case "processing":
-                by = actor
-            case "shipped":
-                fulfillment, by = "fulfilled", actor
-            case "delivered":
-                if way.fate == "partly":
-                    payment, reason = (
-                        "partially_refunded",
-                        "delivered; one item refunded as damaged",
-                    )
-            case "cancelled":
-                reason = "payment failed" if way.fate == "failed" else "cancelled by the customer"
-                if way.fate == "cancelled":
-                    payment, by = "refunded", actor
-            case "refunded":
-                payment, by = "refunded", actor
-                reason = "returned by the customer" if way.fate == "returned" else "not available"
-                if way.fate == "returned":
-                    fulfillment = "returned"
-        yield Step(order_id, status, payment, fulfillment, reason, by, moment(at))
+        if status == "confirmed":
+            payment = "paid"
+        elif status == "shipped":
+            fulfillment = "fulfilled"
+        payment, fulfillment = ENDINGS.get((way.fate, status), (payment, fulfillment))
+        yield Step(
+            order_id=order_id,
+            status=status,
+            payment_status=payment,
+            fulfillment_status=fulfillment,
+            reason=REASONS.get((way.fate, status)),
+            actor=staff[at // DAY_MS % len(staff)] if status in BY_STAFF else None,
+            occurred_at=moment(at),
+        )
 
 
 def _within(random: Random, low: float, high: float) -> int:
     """Between two numbers of hours, in milliseconds."""
     return int((low + random.random() * (high - low)) * HOUR_MS)
+
+
+def _round(after: int, hour: int) -> int:
+    """The next time that it is `hour`, give or take the minutes of that day."""
+    day = (after - hour * HOUR_MS) // DAY_MS + 1
+    return day * DAY_MS + hour * HOUR_MS + day * 7919 % HOUR_MS

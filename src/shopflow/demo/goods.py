@@ -8,14 +8,22 @@ import msgspec
 
 from shopflow.demo.chance import DAY_MS, NOW_MS, between, chance, key, moment, pick
 from shopflow.demo.rows import Brand, Image, Product, Variant
-from shopflow.demo.tree import OPENED_MS, Tree, slug
-from shopflow.demo.vocabulary import Leaf, Option, vocabulary
+from shopflow.demo.tree import OPENED_MS, Shelf, Tree, slug
+from shopflow.demo.vocabulary import Leaf, vocabulary
 
 HOST = "https://images.example.invalid/products"
 # The newest product is some days old: there is an order even for that one.
 NEWEST_MS = NOW_MS - 10 * DAY_MS
+# Shares of all products, or of all variants of a product that is in stock.
 WITH_VARIANTS = 0.6
+WITH_ADJECTIVE = 0.5
 OUT_OF_STOCK = 0.08
+SIZE_SOLD_OUT = 0.1
+UNTRACKED = 0.02
+INACTIVE = 0.03
+FEATURED = 0.02
+REDUCED = 0.18
+ENDS_ON_90 = 0.7
 
 
 class Listing(NamedTuple):
@@ -24,6 +32,15 @@ class Listing(NamedTuple):
     product: Product
     variants: list[Variant]
     images: list[Image]
+    noun: str
+    color: str
+
+
+class Look(NamedTuple):
+    """What a product is, in words."""
+
+    adjective: str
+    material: str
     noun: str
     color: str
 
@@ -39,109 +56,115 @@ class Goods:
 
     def listing(self, number: int) -> Listing:
         """Return the product of this number with all that belongs to it."""
-        words = vocabulary()
         random = chance(self._seed, "product", number)
-        share = (number + random.random()) / self.count
-        at = OPENED_MS + int(share * (NEWEST_MS - OPENED_MS))
         shelf = self._tree.shelf(random)
-        leaf = shelf.leaf
-        # Squared: a shop has brands that it sells much of.
-        brand = self._brands[int(random.random() ** 2 * len(self._brands))]
-        noun = pick(random, leaf.nouns)
-        material = pick(random, words.materials[leaf.materials])
-        color = pick(random, words.colors)
-        adjective = pick(random, words.adjectives)
-        name = f"{material} {noun}, {color}"
-        if random.random() < 0.5:
-            name = f"{adjective} {name}"
-        sku = f"{brand.slug[:3]}-{noun[:3]}-{number:06d}".upper().replace(" ", "X")
-        price, compare_at = _prices(random, leaf)
-        created = moment(at)
-        product_id = key(random, at)
+        look = _look(random, shelf.leaf)
+        bare = self._product(random, number, shelf, look)
         in_stock = random.random() >= OUT_OF_STOCK
-        variants: list[Variant] = []
-        if leaf.options and random.random() < WITH_VARIANTS:
-            option = words.options[leaf.options]
-            variants = _variants(random, option, product_id, sku, price, compare_at, in_stock, at)
+        variants = _variants(random, shelf.leaf, bare, in_stock=in_stock)
         stock = sum(variant.stock_quantity for variant in variants)
         if not variants and in_stock:
             stock = _stock(random)
+        product = bare._replace(stock_quantity=stock, has_variants=bool(variants))
+        images = _images(random, product)
+        return Listing(product, variants, images, look.noun.lower(), look.color.lower())
+
+    def _product(self, random: Random, number: int, shelf: Shelf, look: Look) -> Product:
+        """The product before it is known what there is of it."""
+        share = (number + random.random()) / self.count
+        at = OPENED_MS + int(share * (NEWEST_MS - OPENED_MS))
+        # Squared: a shop has brands that it sells much of.
+        brand = self._brands[int(random.random() ** 2 * len(self._brands))]
+        name = f"{look.material} {look.noun}, {look.color}"
+        if random.random() < WITH_ADJECTIVE:
+            name = f"{look.adjective} {name}"
+        words = vocabulary()
         season = pick(random, words.season_tags)
         origin = pick(random, words.origins)
-        text_slug = f"{slug(name)}-{number}"
-        product = Product(
-            id=product_id,
+        price, compare_at = _prices(random, shelf.leaf)
+        created = moment(at)
+        return Product(
+            id=key(random, at),
             category_id=shelf.category_id,
             brand_id=brand.id,
             name=name,
-            slug=text_slug,
-            sku=sku,
+            slug=f"{slug(name)}-{number}",
+            sku=f"{brand.slug[:3]}-{look.noun[:3]}-{number:06d}".upper().replace(" ", "X"),
             description=(
-                f"{adjective} {noun.lower()} by {brand.name} in {color.lower()} {material.lower()}, "
-                f"made in {origin}. Part of our {season} collection and made to be used for years."
+                f"{look.adjective} {look.noun.lower()} by {brand.name} in {look.color.lower()} "
+                f"{look.material.lower()}, made in {origin}. Part of our {season} collection and "
+                "made to be used for years."
             ),
             price=price,
             compare_at_price=compare_at,
-            stock_quantity=stock,
-            track_inventory=bool(variants) or random.random() < 0.98,
-            has_variants=bool(variants),
+            stock_quantity=0,
+            track_inventory=random.random() >= UNTRACKED,
+            has_variants=False,
             attributes=_json(
                 {
-                    "color": color,
-                    "material": material,
+                    "color": look.color,
+                    "material": look.material,
                     "origin": origin,
                     "weight_grams": between(random, 4, 240) * 10,
                 }
             ),
             tags=f"{{{season},{pick(random, words.tags)}}}",
-            is_active=random.random() < 0.97,
-            is_featured=random.random() < 0.02,
+            is_active=random.random() >= INACTIVE,
+            is_featured=random.random() < FEATURED,
             created_at=created,
             updated_at=created,
         )
-        images = [
-            Image(
-                key(random, at),
-                product_id,
-                f"{HOST}/{text_slug}-{place + 1}.jpg",
-                name if place == 0 else f"{name}, view {place + 1}",
-                place,
-                place == 0,
-                created,
-            )
-            for place in range(between(random, 1, 3))
-        ]
-        return Listing(product, variants, images, noun.lower(), color.lower())
 
 
-def _variants(
-    random: Random,
-    option: Option,
-    product_id: str,
-    sku: str,
-    price: Decimal,
-    compare_at: Decimal | None,
-    in_stock: bool,
-    at: int,
-) -> list[Variant]:
+def _look(random: Random, leaf: Leaf) -> Look:
+    words = vocabulary()
+    return Look(
+        adjective=pick(random, words.adjectives),
+        material=pick(random, words.materials[leaf.materials]),
+        noun=pick(random, leaf.nouns),
+        color=pick(random, words.colors),
+    )
+
+
+def _variants(random: Random, leaf: Leaf, product: Product, *, in_stock: bool) -> list[Variant]:
+    if leaf.options is None or random.random() >= WITH_VARIANTS:
+        return []
+    option = vocabulary().options[leaf.options]
     size = between(random, 2, min(4, len(option.values)))
     first = between(random, 0, len(option.values) - size)
-    created = moment(at)
+    at = int(product.created_at.timestamp() * 1000)
+    before = product.compare_at_price
     return [
         Variant(
             id=key(random, at),
-            product_id=product_id,
+            product_id=product.id,
             name=value,
-            sku=f"{sku}-{value.upper().replace(' ', '')}",
-            price=_risen(price, option.step * place),
-            compare_at_price=_risen(compare_at, option.step * place) if compare_at else None,
-            stock_quantity=_stock(random) if in_stock and random.random() < 0.9 else 0,
+            sku=f"{product.sku}-{value.upper().replace(' ', '')}",
+            price=_risen(product.price, option.step * place),
+            compare_at_price=_risen(before, option.step * place) if before else None,
+            stock_quantity=_stock(random) if in_stock and random.random() >= SIZE_SOLD_OUT else 0,
             option_values=_json({option.name: value}),
             sort_order=place,
-            created_at=created,
-            updated_at=created,
+            created_at=product.created_at,
+            updated_at=product.created_at,
         )
         for place, value in enumerate(option.values[first : first + size])
+    ]
+
+
+def _images(random: Random, product: Product) -> list[Image]:
+    at = int(product.created_at.timestamp() * 1000)
+    return [
+        Image(
+            id=key(random, at),
+            product_id=product.id,
+            url=f"{HOST}/{product.slug}-{place + 1}.jpg",
+            alt_text=product.name if place == 0 else f"{product.name}, view {place + 1}",
+            sort_order=place,
+            is_primary=place == 0,
+            created_at=product.created_at,
+        )
+        for place in range(between(random, 1, 3))
     ]
 
 
@@ -149,9 +172,9 @@ def _prices(random: Random, leaf: Leaf) -> tuple[Decimal, Decimal | None]:
     """A price, most of them in the lower half, and what it was before, if it is reduced."""
     low, high = leaf.price
     whole = int(low * (high / low) ** (random.random() ** 1.5))
-    ending = ".90" if random.random() < 0.7 else ".95"
+    ending = ".90" if random.random() < ENDS_ON_90 else ".95"
     price = Decimal(f"{whole}{ending}")
-    if random.random() < 0.82:
+    if random.random() >= REDUCED:
         return price, None
     return price, Decimal(f"{int(whole * (1.15 + random.random() / 2)) + 1}{ending}")
 

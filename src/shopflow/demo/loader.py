@@ -10,7 +10,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier
 
-from shopflow.demo.batches import Batch, Rows, batches
+from shopflow.demo.batches import Rows, batches
 from shopflow.demo.counts import Counts, counts_for
 from shopflow.errors import ShopflowError
 from shopflow.postgres import queries
@@ -119,14 +119,17 @@ async def fill(
     source = batches(seed, counts)
     # The next batch is made while the server works on this one.
     upcoming = asyncio.create_task(asyncio.to_thread(next, source, None))
-    while batch := await upcoming:
-        upcoming = asyncio.create_task(asyncio.to_thread(next, source, None))
-        for table, table_rows in batch.tables.items():
-            await _copy(connection, table, table_rows)
-            rows[_REAL.get(table, table)] += len(table_rows)
-        done += batch.units
-        if progress:
-            progress(batch.what, done, counts.units)
+    try:
+        while batch := await upcoming:
+            upcoming = asyncio.create_task(asyncio.to_thread(next, source, None))
+            for table, table_rows in batch.tables.items():
+                await _copy(connection, table, table_rows)
+                rows[_REAL.get(table, table)] += len(table_rows)
+            done += batch.units
+            if progress:
+                progress(batch.what, done, counts.units)
+    finally:
+        await asyncio.wait([upcoming])
     return rows
 
 
@@ -141,7 +144,8 @@ async def _vacuum(connection: AsyncConnection[Any]) -> None:
 
 async def _refuse_full_shop(connection: AsyncConnection[Any]) -> None:
     existing = await _queries["count_what_is_there"].row(connection, _Existing)
-    found = {name: count for name, count in msgspec.structs.asdict(existing).items() if count}
+    counted = msgspec.structs.asdict(existing) if existing else {}
+    found = {name: count for name, count in counted.items() if count}
     if found:
         raise ShopNotEmptyError(found)
 

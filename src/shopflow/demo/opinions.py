@@ -10,6 +10,8 @@ from shopflow.demo.vocabulary import vocabulary
 REVIEW_EXPONENT = 0.8
 # Most people are pleased.
 RATINGS = (1, 2, 3, 4, 4, 4, 5, 5, 5, 5, 5, 5)
+APPROVED = 0.94
+# A product is reviewed by so many of the users at most.
 AUTHORS = 0.6
 
 
@@ -53,7 +55,7 @@ class Opinions:
                 rating=rating,
                 title=title,
                 content=content.format(noun=listing.noun, color=listing.color),
-                is_approved=random.random() < 0.94,
+                is_approved=random.random() < APPROVED,
                 created_at=when,
                 updated_at=when,
             )

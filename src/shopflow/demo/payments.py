@@ -6,19 +6,13 @@ from random import Random
 from typing import NamedTuple
 
 from shopflow.demo.chance import between, key, moment, pick
-from shopflow.demo.fates import Course
+from shopflow.demo.fates import REASONS, Course
 from shopflow.demo.rows import Coupon, Method, Order, OrderItem, Payment, Refund
 from shopflow.demo.vocabulary import vocabulary
 from shopflow.money import ZERO, rounded
 
 TAX_RATE = Decimal("0.08")
 METHODS = ("card", "card", "card", "paypal", "bank_transfer")
-REASONS = {
-    "cancelled": "cancelled by the customer",
-    "refunded": "not available",
-    "returned": "returned by the customer",
-    "partly": "one item was damaged",
-}
 
 
 class Amounts(NamedTuple):
@@ -74,15 +68,18 @@ def payment(random: Random, order: Order, way: Course) -> Payment:
 
 def refunds(random: Random, paid: Payment, way: Course, items: list[OrderItem]) -> list[Refund]:
     """Return what was paid back: all of it, or one piece of the first line."""
-    status = {"cancelled": "cancelled", "partly": "delivered"}.get(way.fate, "refunded")
+    status = "delivered" if way.fate == "partly" else "refunded"
+    if way.fate == "cancelled":
+        status = "cancelled"
+    reason = REASONS.get((way.fate, status))
     at = way.reached.get(status)
-    if at is None or way.fate not in REASONS:
+    if at is None or reason is None or not paid.captured_amount:
         return []
     amount = paid.captured_amount
     if way.fate == "partly":
         amount = min(items[0].unit_price, amount)
     when = moment(at)
-    return [Refund(key(random, at), paid.id, amount, "succeeded", REASONS[way.fate], when, when)]
+    return [Refund(key(random, at), paid.id, amount, "succeeded", reason, when, when)]
 
 
 def _valid(coupon: Coupon, subtotal: Decimal, at: datetime) -> bool:

@@ -9,6 +9,7 @@ from shopflow.demo.vocabulary import vocabulary
 
 # No hash at all: no password ever matches it.
 NO_PASSWORD = "!"  # noqa: S105 the point is that it is none
+VERIFIED = 0.9
 SHOP_DAYS = 3 * 365
 FIRST_ROLES = ("admin", "merchant", "merchant", "merchant")
 
@@ -37,7 +38,7 @@ class People:
             first_name=first,
             last_name=last,
             role="customer" if customer else FIRST_ROLES[number],
-            email_verified=random.random() < 0.9,
+            email_verified=random.random() < VERIFIED,
             created_at=moment(since),
             updated_at=moment(since),
         )

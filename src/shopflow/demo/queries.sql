@@ -65,15 +65,18 @@ SELECT id, product_id, name, sku, price, compare_at_price, stock_quantity, optio
 FROM demo_variants
 
 -- name: take_orders_through
--- Place the staged orders and take their steps, each at its own time: the history's trigger reads
--- the time, the reason and the actor from settings, which are one for a statement.
+-- Place the staged orders and take their steps at the time of each: the history's trigger reads
+-- time, reason and actor from settings, so one statement takes all orders that share them.
 DO $$
 DECLARE
     step record;
 BEGIN
     FOR step IN
-        SELECT order_id, status, payment_status, fulfillment_status, reason, actor, occurred_at
-        FROM demo_steps ORDER BY occurred_at, order_id
+        SELECT occurred_at, status, payment_status, fulfillment_status, reason, actor,
+            array_agg(order_id ORDER BY order_id) AS orders
+        FROM demo_steps
+        GROUP BY occurred_at, status, payment_status, fulfillment_status, reason, actor
+        ORDER BY occurred_at, orders
     LOOP
         PERFORM set_config('shopflow.occurred_at', step.occurred_at::text, true),
             set_config('shopflow.reason', coalesce(step.reason, ''), true),
@@ -87,12 +90,12 @@ BEGIN
             SELECT id, user_id, order_number, currency_code, subtotal, tax_amount, shipping_amount,
                 discount_amount, total_amount, customer_email, coupon_code, placed_at, created_at,
                 updated_at
-            FROM demo_orders WHERE id = step.order_id;
+            FROM demo_orders WHERE id = ANY (step.orders);
         ELSE
             UPDATE orders
             SET status = step.status, payment_status = step.payment_status,
                 fulfillment_status = step.fulfillment_status
-            WHERE id = step.order_id;
+            WHERE id = ANY (step.orders);
         END IF;
     END LOOP;
 END

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from shopflow.demo.chance import HOUR_MS, NOW_MS, between, chance, key, moment, pick
 from shopflow.demo.counts import Counts
-from shopflow.demo.fates import Course, course, placed_at, steps
+from shopflow.demo.fates import Course, course, steps
 from shopflow.demo.goods import Goods, Listing
 from shopflow.demo.offers import Offers
 from shopflow.demo.payments import amounts, payment, refunds
@@ -31,6 +31,7 @@ from shopflow.money import ZERO
 CURRENCY = "USD"
 GUESTS = 0.15
 WITH_COUPON = 0.12
+ONE_PIECE = 0.8
 # Crockford's base 32, as new_order_number() has it.
 DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -64,8 +65,8 @@ class Sales:
     def sale(self, number: int) -> Sale:
         """Return the order of this number and its rows."""
         random = chance(self._seed, "order", number)
-        at = placed_at(random, (self._orders - number - 0.5) / self._orders)
-        way = course(random, number, at)
+        way = course(random, number, self._orders)
+        at = way.reached["pending"]
         user = self._people.user(between(random, 0, self._people.count - 1))
         to = address(random, user.first_name, user.last_name)
         method = pick(random, self._offers.methods_to(to.country_code))
@@ -74,7 +75,7 @@ class Sales:
         paid = payment(random, order, way)
         return Sale(
             order=order,
-            steps=list(steps(order.id, way, pick(random, self._people.staff))),
+            steps=list(steps(order.id, way, self._people.staff)),
             items=items,
             addresses=[
                 OrderAddress(key(random, at), order.id, kind, *to, order.placed_at)
@@ -165,7 +166,7 @@ def _item(
     random: Random, order_id: str, at: int, listing: Listing, variant: Variant | None
 ) -> OrderItem:
     sold = variant or listing.product
-    quantity = 1 if random.random() < 0.8 else between(random, 2, 4)
+    quantity = 1 if random.random() < ONE_PIECE else between(random, 2, 4)
     return OrderItem(
         id=key(random, at),
         order_id=order_id,

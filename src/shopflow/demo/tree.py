@@ -5,7 +5,7 @@ from itertools import accumulate
 from random import Random
 from typing import NamedTuple, TypeVar
 
-from shopflow.demo.chance import DAY_MS, NOW_MS, Zipf, chance, key, moment, pick
+from shopflow.demo.chance import DAY_MS, NOW_MS, Zipf, chance, key, moment
 from shopflow.demo.people import SHOP_DAYS
 from shopflow.demo.rows import Brand, Category
 from shopflow.demo.vocabulary import Leaf, vocabulary
