@@ -137,7 +137,7 @@ class RowReader:
         if len(values) != width:
             self._refuse("handle", values[0], f"the row has {len(values)} values, not {width}")
             values = [*values, *[""] * width][:width]
-        if any("\0" in value for value in values):
+        if "\0" in "".join(values):
             for field, place in self._columns.places.items():
                 if "\0" in values[place]:
                     self._refuse(field, values[place], "holds a NUL byte")
