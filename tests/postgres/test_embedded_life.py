@@ -18,7 +18,7 @@ import pytest
 
 from shopflow import settings as settings_module
 from shopflow.errors import ServerError
-from shopflow.postgres import embedded, server_user
+from shopflow.postgres import server_port, server_user
 from shopflow.postgres.embedded import Server
 from shopflow.postgres.server_home import MARKER, Home
 from shopflow.settings import Settings
@@ -203,7 +203,7 @@ def test_a_port_taken_in_the_last_moment_is_given_up(
     server.stop()
     with socket.create_server(("127.0.0.1", port or 0)):
         # As if it had been free when we looked.
-        monkeypatch.setattr(embedded, "_free", lambda _port: True)
+        monkeypatch.setattr(server_port, "is_free", lambda _port: True)
         assert server.start() == "started"
         assert server.status().port != port
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "psql": "server:psql",
     "migrate": "migrate:app",
     "roles": "roles:roles",
+    "import": "importing:app",
     "demo": "demo:app",
     "settings": "show_settings:settings",
 }

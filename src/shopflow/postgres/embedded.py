@@ -1,8 +1,6 @@
 """The embedded server: a whole PostgreSQL of the shop's own, made, started and found again."""
 
 import errno
-import socket
-import zlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -14,18 +12,16 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from shopflow.errors import ServerError
-from shopflow.postgres import cluster, pgpass, postmaster, server_user
+from shopflow.postgres import cluster, pgpass, postmaster, server_port, server_user
 from shopflow.postgres.cluster import DATABASE, SUPERUSER
 from shopflow.postgres.postmaster import Running, StartError
 from shopflow.postgres.server_config import configuration
 from shopflow.postgres.server_home import Home, Recorded
+from shopflow.postgres.server_port import HOST
 from shopflow.settings import Settings
 
 Started = Literal["created", "started", "attached"]
 State = Literal["running", "stopped", "crashed"]
-HOST = "127.0.0.1"
-# Below the ports that the system gives to outgoing connections, and not PostgreSQL's own 5432.
-PORTS = range(15432, 25432)
 ATTEMPTS = 5
 # What a stray PG* variable could change otherwise; PGPASSWORD would come before the file.
 FIXED = {
@@ -224,7 +220,7 @@ class Server:
                     raise
             else:
                 return started
-        raise ServerError(f"no port of {PORTS.start}-{PORTS.stop - 1} is free; set SHOPFLOW_PORT")
+        raise ServerError("no port is free; set SHOPFLOW_PORT")
 
     def _runnable(self, account: server_user.Account, report: Callable[[str], None]) -> Path:
         installed = server_user.installed()
@@ -249,20 +245,9 @@ class Server:
         self._home.write(self._home.record, msgspec.json.encode(Recorded(port)))
 
     def _ports(self) -> Iterator[int]:
-        """The ports to try: the one asked for, or else the last one, then a home's own place."""
-        if self._settings.port is not None:
-            if not _free(self._settings.port):
-                raise ServerError(
-                    f"port {self._settings.port} is taken; set SHOPFLOW_PORT to another, "
-                    "or leave it out and a free one is chosen"
-                )
-            yield self._settings.port
-            return
         recorded = self._home.recorded()
-        if recorded is not None and recorded.port is not None and _free(recorded.port):
-            yield recorded.port
-        first = zlib.crc32(bytes(self._home.path)) % len(PORTS)
-        yield from (port for port in (*PORTS[first:], *PORTS[:first]) if _free(port))
+        last = recorded.port if recorded else None
+        return server_port.candidates(self._settings.port, last, self._home.path)
 
     def _check_port(self, found: Running) -> None:
         if self._settings.port not in {None, found.port}:
@@ -307,13 +292,3 @@ class Server:
 
 def _program(root: Path, name: str) -> Path:
     return root / server_user.PROGRAMS / "bin" / name
-
-
-def _free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-        return True
