@@ -29,7 +29,12 @@ app = cyclopts.App(name="import", help="Bring in the catalogue of another system
 
 @app.command
 def shopify(
-    *files: Path, skip_bad: bool = False, dry_run: bool = False, json: bool = False
+    file: Path,
+    /,
+    *files: Path,
+    skip_bad: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
 ) -> None:
     """Import product exports of Shopify (CSV), all or nothing.
 
@@ -37,7 +42,8 @@ def shopify(
     newer one updates what differs. Products that the files do not name stay as they are.
 
     Args:
-        files: the exports, one or more.
+        file: the export.
+        files: more of them, taken together with it.
         skip_bad: leave products with a bad row out, and write their rows with the reasons to
             NAME.rejects.csv beside the file; otherwise one bad row refuses everything.
         dry_run: say what would change, and change nothing.
@@ -46,7 +52,7 @@ def shopify(
     settings = settings_module.load()
     try:
         with _bar() as progress:
-            report = asyncio.run(_import(settings, files, skip_bad, dry_run, progress))
+            report = asyncio.run(_import(settings, (file, *files), skip_bad, dry_run, progress))
     except ImportRefusedError as error:
         _tell_problems(error.rejected)
         if json:
