@@ -9,7 +9,18 @@ SHOPIFY ?= ../shared/data/shopify-apparel.csv
 .PHONY: run test setup check bench docs lock
 
 run: setup
-	@$(SHOPFLOW) demo run --shopify "$(SHOPIFY)"
+	@echo "== starting the database and bringing its schema up"
+	@$(SHOPFLOW) up --once $(if $(wildcard $(SHOPIFY)),,--demo)
+ifneq ($(wildcard $(SHOPIFY)),)
+	@echo "== importing $(SHOPIFY)"
+	@$(SHOPFLOW) import shopify "$(SHOPIFY)"
+endif
+	@echo "== taking an order from cart to confirmed"
+	@$(SHOPFLOW) demo order
+	@echo "== the shop is running. Next:"
+	@echo '  $(SHOPFLOW) psql -c "SELECT name, price, stock_quantity FROM products LIMIT 5"'
+	@echo "  $(SHOPFLOW) status"
+	@echo "  $(SHOPFLOW) down"
 
 test: setup check
 	@echo "== tests, against a real PostgreSQL"

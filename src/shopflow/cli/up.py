@@ -8,7 +8,9 @@ from types import FrameType
 import psycopg
 
 from shopflow import settings as settings_module
+from shopflow.cli.demo import load_with_progress
 from shopflow.cli.output import program, show_pairs, tell
+from shopflow.demo.loader import ShopNotEmptyError
 from shopflow.migrations import runner
 from shopflow.postgres.conninfo import conninfo
 from shopflow.postgres.embedded import Server
@@ -17,7 +19,7 @@ from shopflow.settings import Settings
 WATCH_SECONDS = 0.5
 
 
-def up(*, once: bool = False) -> None:
+def up(*, demo: bool = False, once: bool = False) -> None:
     """Start the shop's database, or find it running, bring its schema up, and serve until Ctrl-C.
 
     The data stays when it stops. `SHOPFLOW_HOME` says where it is, `SHOPFLOW_PORT` which port to
@@ -25,6 +27,7 @@ def up(*, once: bool = False) -> None:
     brought up there.
 
     Args:
+        demo: load a generated shop of 1,000 products if this one is empty.
         once: return when everything is ready, and leave the server running.
     """
     settings = settings_module.load()
@@ -35,6 +38,8 @@ def up(*, once: bool = False) -> None:
     keep = started == "attached"
     try:
         runner.up(settings, report=tell)
+        if demo:
+            _load_demo(settings)
         _show_ready(settings)
         if once:
             keep = True
@@ -43,6 +48,13 @@ def up(*, once: bool = False) -> None:
     finally:
         if not keep:
             server.stop()
+
+
+def _load_demo(settings: Settings) -> None:
+    try:
+        load_with_progress(settings, products=1000, seed=1)
+    except ShopNotEmptyError as error:
+        tell(f"no demo loaded: {error}")
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
