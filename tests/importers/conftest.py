@@ -13,12 +13,6 @@ from shopflow.importers.shopify import import_shopify
 from shopflow.postgres.conninfo import conninfo
 from shopflow.settings import Settings
 
-COLUMNS = (
-    "Handle,Title,Body (HTML),Vendor,Type,Tags,Published,Option1 Name,Option1 Value,Option2 Name,"
-    "Option2 Value,Option3 Name,Option3 Value,Variant SKU,Variant Grams,Variant Inventory Tracker,"
-    "Variant Inventory Qty,Variant Inventory Policy,Variant Price,Variant Compare At Price,"
-    "Image Src,Image Position,Image Alt Text,Gift Card,Variant Image,Status"
-).split(",")
 Row = dict[str, str]
 Rows = list[tuple[Any, ...]]
 
@@ -65,6 +59,7 @@ SHORT = {
     "variant_image": "Variant Image",
     "status": "Status",
 }
+COLUMNS = ("Handle", *SHORT.values(), "Variant Grams")
 
 
 class Importer:

@@ -204,7 +204,7 @@ async def test_an_empty_sku_is_made_from_the_handle(importer: Importer) -> None:
     await importer.take(
         product("Été-42"), product("plain", sku="LONG"), product(long), product("long")
     )
-    skus = {handle: sku for handle, sku in await importer.rows("SELECT slug, sku FROM products")}
+    skus: dict[str, str] = dict(await importer.rows("SELECT slug, sku FROM products"))
     assert skus["Été-42"] == "ÉTÉ-42"
     assert skus[long].startswith("X" * 91 + "-")
     assert len(skus[long]) == 100
@@ -212,17 +212,28 @@ async def test_an_empty_sku_is_made_from_the_handle(importer: Importer) -> None:
 
 
 async def test_newer_column_names_are_known_and_markets_ignored(importer: Importer) -> None:
-    columns = (
-        "Title,URL handle,Description,Product category,Published on online store,Status,SKU,"
-        "Option1 name,Option1 value,Price,Compare-at price,Price / International,"
-        "Included / Germany,Inventory tracker,Inventory quantity,"
-        "Continue selling when out of stock,Product image URL,Image alt text,Variant image URL"
-    ).split(",")
-    values = (
-        "Mug,mug,Holds tea,Home > Mugs,TRUE,Active,M-1,Title,Default Title,8.50,9.00,1.00,true,"
-        "shopify,4,DENY,https://x/mug.jpg,A mug,"
-    ).split(",")
-    report = await importer.take(dict(zip(columns, values, strict=True)), columns=columns)
+    row = {
+        "Title": "Mug",
+        "URL handle": "mug",
+        "Description": "Holds tea",
+        "Product category": "Home > Mugs",
+        "Published on online store": "TRUE",
+        "Status": "Active",
+        "SKU": "M-1",
+        "Option1 name": "Title",
+        "Option1 value": "Default Title",
+        "Price": "8.50",
+        "Compare-at price": "9.00",
+        "Price / International": "1.00",
+        "Included / Germany": "true",
+        "Inventory tracker": "shopify",
+        "Inventory quantity": "4",
+        "Continue selling when out of stock": "DENY",
+        "Product image URL": "https://x/mug.jpg",
+        "Image alt text": "A mug",
+        "Variant image URL": "",
+    }
+    report = await importer.take(row, columns=tuple(row))
     assert report.ignored_columns == ("Price / International", "Included / Germany")
     assert await importer.rows(
         "SELECT p.slug, p.sku, p.price, p.stock_quantity, p.track_inventory, c.name, i.alt_text"

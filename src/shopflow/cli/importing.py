@@ -1,7 +1,6 @@
 """`shopflow import`: catalogues of other systems."""
 
 import asyncio
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.progress import Progress as Bar
 from shopflow import settings as settings_module
 from shopflow.cli.output import show_json, show_pairs, tell
 from shopflow.importers.report import (
+    Changes,
     ImportRefusedError,
     ImportReport,
     Progress,
@@ -92,7 +92,9 @@ def _bar() -> Iterator[ShowProgress]:
         TransferSpeedColumn(),
         TextColumn("{task.fields[rows]:,} rows"),
     )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    # Where stderr is not a terminal it would leave an empty line.
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("reading", total=None, rows=0)
 
         def show(progress: Progress) -> None:
@@ -116,40 +118,25 @@ def _tell_problems(rejected: Rejected) -> None:
 
 def _show(report: ImportReport) -> None:
     changes, rejected = report.changes, report.rejected
-    speed = f"{report.rows} in {report.seconds:.1f} s, {report.rows_per_second:,.0f} rows/s"
     pairs: list[tuple[str, object]] = [
-        ("rows", speed),
-        (
-            "products",
-            f"{changes.products_created} created, {changes.products_updated} updated,"
-            f" {changes.products_unchanged} unchanged",
-        ),
-        (
-            "variants",
-            f"{changes.variants_created} created, {changes.variants_updated} updated,"
-            f" {changes.variants_deactivated} deactivated",
-        ),
-        (
-            "images",
-            f"{changes.images_created} created, {changes.images_updated} updated,"
-            f" {changes.images_deleted} deleted",
-        ),
-        ("brands", f"{changes.brands_created} created"),
-        ("categories", f"{changes.categories_created} created"),
+        ("rows", f"{report.rows} in {report.seconds:.1f} s, {report.rows_per_second:,.0f} rows/s"),
+        ("products", _counts(changes, "products", "created", "updated", "unchanged")),
+        ("variants", _counts(changes, "variants", "created", "updated", "deactivated")),
+        ("images", _counts(changes, "images", "created", "updated", "deleted")),
+        ("brands", _counts(changes, "brands", "created")),
+        ("categories", _counts(changes, "categories", "created")),
     ]
     if rejected.total:
-        pairs.append(
-            (
-                "rejected",
-                f"{rejected.rejected_products} products with {rejected.rejected_rows} rows,"
-                f" for {rejected.bad_rows} bad rows",
-            )
-        )
-    pairs += [("rejects", path) for path in report.rejects]
-    show_pairs(pairs)
+        rows = f"{rejected.rejected_rows} rows, {rejected.bad_rows} of them bad"
+        pairs.append(("rejected", f"{rejected.rejected_products} products: {rows}"))
+    show_pairs([*pairs, *(("rejects", path) for path in report.rejects)])
     for note in report.notes:
         print(f"note: {note.message} ({note.count}, first in {note.file}, line {note.line})")
     if report.dry_run:
         print("dry run: nothing was changed")
     elif not changes.total:
         print("nothing changed")
+
+
+def _counts(changes: Changes, things: str, *done: str) -> str:
+    return ", ".join(f"{getattr(changes, f'{things}_{how}')} {how}" for how in done)

@@ -129,9 +129,15 @@ class ImportRefusedError(ShopflowError):
     """
 
     def __init__(self, rejected: Rejected) -> None:
+        rows = _counted(rejected.bad_rows, "bad row")
+        products = _counted(rejected.rejected_products, "product")
+        them = "it" if rejected.bad_rows == 1 else "them"
         super().__init__(
-            f"nothing was imported: {rejected.bad_rows} bad rows, in"
-            f" {rejected.rejected_products} products; correct them, or import the rest with"
-            " --skip-bad"
+            f"nothing was imported: {rows}, in {products}; correct {them}, or import the rest"
+            " with --skip-bad"
         )
         self.rejected = rejected
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -73,8 +73,8 @@ def columns_of(header: Sequence[str], file: str) -> Columns:
     missing = [" or ".join(NAMES[column]) for column in REQUIRED if column not in places]
     if missing:
         raise MalformedFileError(
-            f"{file}: this is no product export of Shopify, for the column"
-            f" {', '.join(missing)} is missing; it has {_some(given)}"
+            f"{file}: this is no product export of Shopify, comma-separated: it has no column"
+            f" {', no column '.join(missing)}; its columns are {_some(given)}"
         )
     for column, place in places.items():
         if folded.count(folded[place]) > 1:
