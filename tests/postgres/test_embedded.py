@@ -17,7 +17,6 @@ from shopflow.postgres.conninfo import conninfo
 from shopflow.postgres.embedded import Server
 from shopflow.postgres.server_home import Home
 from shopflow.settings import Settings
-from tests.postgres.conftest import Until
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may act as another user")
 # Of the machine's users, the one that owns nothing.
@@ -268,22 +267,3 @@ def test_an_unknown_program_is_refused(server: Server) -> None:
 def test_programs_are_files_that_run(server: Server) -> None:
     for name in ("psql", "pg_dump", "pg_basebackup", "pg_amcheck"):
         assert os.access(server.binary(name), os.X_OK), Path(name)
-
-
-async def test_a_refused_row_is_not_in_the_log(
-    settings: Settings, test_server: Settings, until: Until
-) -> None:
-    with psycopg.connect(conninfo(settings)) as connection, pytest.raises(psycopg.IntegrityError):
-        connection.execute(
-            "INSERT INTO users (email, password_hash, first_name, last_name, role) "
-            "VALUES (%(email)s, %(hash)s, 'A', 'B', 'nobody')",
-            {"email": "ann@example.com", "hash": "$argon2id$secret"},
-        )
-    logs = Home(test_server.home).log
-
-    def logged() -> str:
-        return "".join(file.read_text() for file in logs.glob("*.json"))
-
-    await until(lambda: "users_role_check" in logged())
-    assert "ann@example.com" not in logged()
-    assert "argon2id" not in logged()

@@ -151,9 +151,7 @@ def _logging() -> dict[str, str]:
         "log_rotation_size": "0",
         "log_truncate_on_rotation": "on",
         "log_lock_waits": "on",
-        # Parameters are customers' data, and so is the DETAIL of a failed constraint, which shows
-        # the whole row: a password's hash, an address.
-        "log_error_verbosity": "terse",
+        # Parameters are customers' data.
         "log_parameter_max_length": "0",
         "log_parameter_max_length_on_error": "0",
         "lc_messages": quoted("C"),
