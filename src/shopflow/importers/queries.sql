@@ -750,16 +750,23 @@ SELECT product_id, 'image_created' FROM created;
 
 -- name: count_changes
 -- What was done; a product is updated when it, a variant or an image of it changed.
-SELECT count(*) FILTER (WHERE kind = 'product_created') AS products_created,
-       count(DISTINCT c.product_id) FILTER (WHERE NOT p.is_new) AS products_updated,
-       (SELECT count(*) FROM pg_temp.import_products) AS products,
-       count(*) FILTER (WHERE kind = 'variant_created') AS variants_created,
-       count(*) FILTER (WHERE kind = 'variant_updated') AS variants_updated,
-       count(*) FILTER (WHERE kind = 'variant_deactivated') AS variants_deactivated,
-       count(*) FILTER (WHERE kind = 'image_created') AS images_created,
-       count(*) FILTER (WHERE kind = 'image_updated') AS images_updated,
-       count(*) FILTER (WHERE kind = 'image_deleted') AS images_deleted
-FROM pg_temp.import_changes AS c JOIN pg_temp.import_products AS p ON p.id = c.product_id;
+SELECT c.products_created, c.products_updated,
+       (SELECT count(*) FROM pg_temp.import_products) - c.products_created - c.products_updated
+           AS products_unchanged,
+       c.variants_created, c.variants_updated, c.variants_deactivated,
+       c.images_created, c.images_updated, c.images_deleted,
+       %(brands)s::bigint AS brands_created, %(categories)s::bigint AS categories_created
+FROM (
+    SELECT count(*) FILTER (WHERE c.kind = 'product_created') AS products_created,
+           count(DISTINCT c.product_id) FILTER (WHERE NOT p.is_new) AS products_updated,
+           count(*) FILTER (WHERE c.kind = 'variant_created') AS variants_created,
+           count(*) FILTER (WHERE c.kind = 'variant_updated') AS variants_updated,
+           count(*) FILTER (WHERE c.kind = 'variant_deactivated') AS variants_deactivated,
+           count(*) FILTER (WHERE c.kind = 'image_created') AS images_created,
+           count(*) FILTER (WHERE c.kind = 'image_updated') AS images_updated,
+           count(*) FILTER (WHERE c.kind = 'image_deleted') AS images_deleted
+    FROM pg_temp.import_changes AS c JOIN pg_temp.import_products AS p ON p.id = c.product_id
+) AS c;
 
 -- name: count_mixed_tracking
 -- Products of which some variants are tracked and some are not, and the first of them.

@@ -87,18 +87,6 @@ class _Problem(msgspec.Struct, frozen=True):
     reason: str
 
 
-class _Changes(msgspec.Struct, frozen=True):
-    products: int
-    products_created: int
-    products_updated: int
-    variants_created: int
-    variants_updated: int
-    variants_deactivated: int
-    images_created: int
-    images_updated: int
-    images_deleted: int
-
-
 class Staging:
     """The staging tables of one import; they last as long as the transaction."""
 
@@ -161,16 +149,10 @@ class Staging:
         await self.run(*_WRITES)
         await self._note("count_mixed_tracking", MIXED_TRACKING, notes)
         await self._note("count_shared_images", SHARED_IMAGE, notes)
-        found = await QUERIES["count_changes"].row(self._connection, _Changes)
-        assert found is not None  # noqa: S101 an aggregate has one row
-        counted = msgspec.structs.asdict(found)
-        unchanged = counted.pop("products") - found.products_created - found.products_updated
-        return Changes(
-            **counted,
-            products_unchanged=unchanged,
-            brands_created=brands,
-            categories_created=categories,
+        found = await QUERIES["count_changes"].rows(
+            self._connection, Changes, brands=brands, categories=categories
         )
+        return found[0]
 
     async def _rejected(self) -> Rejected:
         counted = await QUERIES["count_problems"].row(self._connection, _Rejected)
