@@ -143,6 +143,29 @@ def test_making_the_roles_again_changes_nothing(shop: Settings) -> None:
         assert not any(role.created for role in roles.create(connection, shop))
 
 
+def test_a_login_that_is_no_superuser_makes_them_too(
+    test_server: Settings, admin: psycopg.Connection
+) -> None:
+    """As on a managed server: the owner may make roles, and is told what it may not do."""
+    admin.execute("CREATE ROLE rented_owner LOGIN CREATEROLE PASSWORD 'for this test'")
+    with new_database(admin, test_server) as empty:
+        database = (empty.database_url or "").split("?")[0].rpartition("/")[2]
+        admin.execute(
+            sql.SQL("ALTER DATABASE {} OWNER TO rented_owner").format(sql.Identifier(database))
+        )
+        port = admin.info.port
+        url = f"postgresql://rented_owner:for%20this%20test@127.0.0.1:{port}/{database}"
+        rented = msgspec.structs.replace(empty, schema="rented", database_url=url)
+        runner.up(rented)
+        with psycopg.connect(conninfo(rented), autocommit=True) as connection:
+            hints = {role.name: role.hint for role in roles.create(connection, rented)}
+        with connect(rented, "app") as app:
+            app.execute("INSERT INTO brands (name, slug) VALUES ('Acme', 'acme')")
+    assert hints["rented_app"] is None
+    assert 'GRANT pg_monitor TO "rented_monitor"' in (hints["rented_monitor"] or "")
+    admin.execute("DROP ROLE rented_app, rented_readonly, rented_monitor, rented_owner")
+
+
 def test_what_a_superuser_migrated_belongs_to_the_owner_role(
     test_server: Settings, admin: psycopg.Connection
 ) -> None:

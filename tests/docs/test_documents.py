@@ -1,0 +1,81 @@
+"""The documents' commands and programs are run as they stand, in order, in an empty directory."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shopflow import settings as settings_module
+from shopflow.postgres.embedded import Server
+from tests.conftest import fast_home
+
+ROOT = Path(__file__).parents[2]
+BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SAVED_AS = re.compile(r"Save (?:this|it) as `([a-z_]+\.py)`")
+
+pytestmark = pytest.mark.acceptance
+
+
+@pytest.fixture
+def workplace(server_directory: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """An environment with a home of its own; what is started in it is stopped afterwards."""
+    home = fast_home(server_directory)
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    clean = {
+        key: value for key, value in os.environ.items() if not key.startswith(("PG", "SHOPFLOW"))
+    }
+    yield {**clean, "SHOPFLOW_HOME": str(home), "HERE": str(tmp_path)}
+    Server(settings_module.load({}, home=home)).stop()
+
+
+def run(workplace: dict[str, str], commands: str) -> str:
+    # The machine that tests is set up already; the rest runs as it stands.
+    script = re.sub(r"^make .*$", "true", commands, flags=re.MULTILINE)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=workplace["HERE"],
+        env=workplace,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{commands}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def follow(workplace: dict[str, str], document: Path) -> str:
+    """Do everything that a document says and return what a reader would have seen."""
+    text = document.read_text(encoding="utf-8")
+    names = iter(SAVED_AS.findall(text))
+    seen = []
+    for language, block in BLOCK.findall(text):
+        if language == "python":
+            (Path(workplace["HERE"]) / next(names)).write_text(block, encoding="utf-8")
+        else:
+            seen.append(run(workplace, block))
+    return "\n".join(seen)
+
+
+def test_the_tutorial(workplace: dict[str, str]) -> None:
+    seen = follow(workplace, ROOT / "docs" / "tutorial" / "first-shop.md")
+    assert "is confirmed" in seen
+    assert "refused: not enough in stock" in seen
+    for rule in ("products_stock_non_negative", "cannot go from", "never changed"):
+        assert rule in seen
+
+
+def test_the_readme(workplace: dict[str, str]) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    printed = (ROOT / "README.md").read_text(encoding="utf-8").split("Next:\n")[1].split("```")[0]
+    steps = [line.strip() for line in printed.strip().splitlines()]
+    for step in steps:
+        assert step.removeprefix(".venv/bin/shopflow") in makefile, "make run prints other steps"
+    run(workplace, ".venv/bin/shopflow up --once --demo\n.venv/bin/shopflow demo order")
+    follow(workplace, ROOT / "README.md")
+    assert len(run(workplace, ".venv/bin/python shop.py").splitlines()) == 5
+    for step in steps:
+        run(workplace, step)
