@@ -20,7 +20,7 @@ from shopflow.postgres.pool import Pool
 Progress = Callable[[str, int, int], None]
 
 _queries = queries.load(__package__)
-_STAGES = [_queries[f"stage_{name}"] for name in ("products", "variants", "orders", "steps")]
+_STAGES = [_queries[f"stage_demo_{name}"] for name in ("products", "variants", "orders", "steps")]
 # What follows once the second of two staged tables is filled, and the name of the real table.
 _AFTER = {
     "demo_variants": [_queries["insert_products"], _queries["empty_stage_of_products"]],

@@ -18,19 +18,19 @@ SELECT (SELECT count(*) FROM products) AS products,
     (SELECT count(*) FROM coupons) AS coupons,
     (SELECT count(*) FROM orders) AS orders
 
--- name: stage_products
+-- name: stage_demo_products
 -- Hold products until their variants are there.
 CREATE TEMPORARY TABLE demo_products (LIKE products INCLUDING DEFAULTS) ON COMMIT DROP
 
--- name: stage_variants
+-- name: stage_demo_variants
 -- Hold variants until they go in with their products.
 CREATE TEMPORARY TABLE demo_variants (LIKE product_variants INCLUDING DEFAULTS) ON COMMIT DROP
 
--- name: stage_orders
+-- name: stage_demo_orders
 -- Hold orders until their moment has come.
 CREATE TEMPORARY TABLE demo_orders (LIKE orders INCLUDING DEFAULTS, PRIMARY KEY (id)) ON COMMIT DROP
 
--- name: stage_steps
+-- name: stage_demo_steps
 -- Hold what becomes of the orders.
 CREATE TEMPORARY TABLE demo_steps (
     order_id uuid NOT NULL,
