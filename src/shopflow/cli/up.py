@@ -75,8 +75,8 @@ def _show_ready(settings: Settings) -> None:
 
 def _serve(server: Server) -> None:
     """Wait for Ctrl-C; a server that crashed is started again, one that was stopped ends us."""
-    tell("serving until Ctrl-C")
     try:
+        tell("serving until Ctrl-C")
         while (state := server.state()) != "stopped":
             if state == "crashed":
                 tell("PostgreSQL crashed, starting it again")
