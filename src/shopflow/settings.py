@@ -8,7 +8,6 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
-from urllib.parse import urlsplit
 
 import msgspec
 import platformdirs
@@ -194,7 +193,8 @@ def _schema(value: object) -> str:
 
 
 def _url(value: object) -> str:
-    if urlsplit(str(value)).scheme not in {"postgresql", "postgres"}:
+    # Not urlsplit: libpq takes several hosts, and some Pythons then see a broken IPv6 address.
+    if not str(value).startswith(("postgresql://", "postgres://")):
         raise ValueError("must be a URL such as postgresql://user@host/database")
     return str(value)
 
