@@ -14,15 +14,18 @@ from shopflow.settings import Settings
 Kind = Literal["owner", "app", "readonly", "monitor"]
 PURPOSE: Mapping[Kind, str] = {
     "owner": "owns the schema: migrations, and the audit table that only it can read",
-    "app": "runs the shop: reads and writes rows; no DDL, no change of history or audit",
+    "app": "runs the shop: reads and writes rows; no DDL, no change of history, no order deleted",
     "readonly": "reads, but no password hash, token or guest session",
     "monitor": "reads PostgreSQL's statistics (pg_monitor), none of the shop's rows",
 }
 READ = sql.SQL("SELECT")
-WRITE = sql.SQL("SELECT, INSERT, UPDATE, DELETE")
 # Written by triggers or by migrations alone.
 READ_BY_APP = {"order_status_history", "product_stats", "alembic_version", "migration_checksums"}
 OWNER_ONLY = {"deleted_user_orders"}
+# What bookkeeping needs; and with an order its history would go.
+KEPT_BY_APP = {"orders", "order_items", "order_addresses", "payments", "refunds"}
+# Kept by triggers; a guard looks at the other columns of that kind.
+COUNTED_COLUMNS: Mapping[str, set[str]] = {"coupons": {"used_count"}}
 READ_BY_MONITOR = {"alembic_version", "migration_checksums"}
 SECRET_COLUMNS: Mapping[str, set[str]] = {
     "users": {"password_hash"},
@@ -204,14 +207,28 @@ def _right(kind: Kind, table: _Table) -> sql.Composable | None:
     if table.name in OWNER_ONLY:
         return None
     if kind == "app":
-        return READ if table.name in READ_BY_APP else WRITE
+        return _right_of_app(table)
     if kind == "monitor":
         return READ if table.name in READ_BY_MONITOR else None
-    secret = SECRET_COLUMNS.get(table.name)
-    if secret is None:
+    secret = SECRET_COLUMNS.get(table.name, set())
+    return sql.SQL("SELECT {}").format(_columns(table, without=secret)) if secret else READ
+
+
+def _right_of_app(table: _Table) -> sql.Composable:
+    if table.name in READ_BY_APP:
         return READ
-    shown = [sql.Identifier(column) for column in table.columns if column not in secret]
-    return sql.SQL("SELECT ({})").format(sql.SQL(", ").join(shown))
+    rights: list[sql.Composable] = [READ]
+    counted = COUNTED_COLUMNS.get(table.name, set())
+    written = _columns(table, without=counted) if counted else sql.SQL("")
+    rights += [sql.SQL("INSERT {}").format(written), sql.SQL("UPDATE {}").format(written)]
+    if table.name not in KEPT_BY_APP:
+        rights.append(sql.SQL("DELETE"))
+    return sql.SQL(", ").join(rights)
+
+
+def _columns(table: _Table, *, without: set[str]) -> sql.Composed:
+    shown = (sql.Identifier(column) for column in table.columns if column not in without)
+    return sql.SQL("({})").format(sql.SQL(", ").join(shown))
 
 
 def _hide_trigger_functions(connection: Connection, schema: str) -> Iterator[sql.Composed]:

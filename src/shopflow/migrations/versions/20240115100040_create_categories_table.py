@@ -35,6 +35,9 @@ def upgrade() -> None:
         BEGIN
             -- Two moves that are each fine can close a circle together: one waits for the other, and
             -- then walks a tree that holds the other's move.
+            IF TG_OP = 'UPDATE' THEN
+                PERFORM require_read_committed('moving a category');
+            END IF;
             PERFORM pg_advisory_xact_lock(TG_RELID::bigint);
             IF EXISTS (
                 WITH RECURSIVE above (id) AS (

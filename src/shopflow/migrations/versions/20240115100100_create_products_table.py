@@ -117,7 +117,7 @@ def upgrade() -> None:
     )
     op.execute("COMMENT ON COLUMN products.is_active IS 'Whether it is listed and can be bought'")
     op.execute(
-        "COMMENT ON COLUMN products.deleted_at IS 'Soft delete (§9.1): set it and the trigger takes the product out of carts; orders keep it'"
+        "COMMENT ON COLUMN products.deleted_at IS 'Soft delete (§9.1): set it and the trigger takes the product out of carts and makes its variants inactive, which they stay if it is restored; orders keep it'"
     )
 
 

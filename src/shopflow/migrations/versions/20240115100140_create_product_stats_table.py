@@ -53,6 +53,8 @@ def upgrade() -> None:
                     HAVING sum(rating) <> 0 OR sum(count) <> 0
                 ) AS change
                 WHERE s.product_id = change.product_id;
+            ELSIF TG_OP = 'TRUNCATE' THEN
+                UPDATE product_stats SET rating_sum = 0, rating_count = 0;
             ELSE
                 UPDATE product_stats AS s
                 SET rating_sum = s.rating_sum - gone.rating_sum,
@@ -88,6 +90,12 @@ def upgrade() -> None:
         """
     )
     op.execute(
+        """
+        CREATE TRIGGER product_reviews_count_truncate AFTER TRUNCATE ON product_reviews
+        FOR EACH STATEMENT EXECUTE FUNCTION count_ratings()
+        """
+    )
+    op.execute(
         "COMMENT ON TABLE product_stats IS 'Sum and count of the approved ratings of a product, kept by triggers on product_reviews'"
     )
     op.execute(
@@ -96,6 +104,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP TRIGGER product_reviews_count_truncate ON product_reviews")
     op.execute("DROP TRIGGER product_reviews_count_delete ON product_reviews")
     op.execute("DROP TRIGGER product_reviews_count_update ON product_reviews")
     op.execute("DROP TRIGGER product_reviews_count_insert ON product_reviews")

@@ -14,7 +14,10 @@ def upgrade() -> None:
         DECLARE
             touched uuid[];
         BEGIN
-            IF TG_OP = 'INSERT' THEN
+            IF TG_OP = 'TRUNCATE' THEN
+                UPDATE products SET stock_quantity = 0, has_variants = false WHERE has_variants;
+                RETURN NULL;
+            ELSIF TG_OP = 'INSERT' THEN
                 SELECT array_agg(DISTINCT product_id) INTO touched FROM new_variants;
             ELSIF TG_OP = 'DELETE' THEN
                 SELECT array_agg(DISTINCT product_id) INTO touched FROM old_variants;
@@ -70,6 +73,12 @@ def upgrade() -> None:
     )
     op.execute(
         """
+        CREATE TRIGGER product_variants_sum_truncate AFTER TRUNCATE ON product_variants
+        FOR EACH STATEMENT EXECUTE FUNCTION sum_variant_stock()
+        """
+    )
+    op.execute(
+        """
         CREATE FUNCTION refuse_other_stock_sum() RETURNS trigger
         LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
         DECLARE
@@ -109,6 +118,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP TRIGGER product_variants_sum_truncate ON product_variants")
     op.execute("DROP TRIGGER products_stock_is_variant_sum ON products")
     op.execute("DROP TRIGGER products_no_variants_at_first ON products")
     op.execute("DROP FUNCTION refuse_other_stock_sum()")

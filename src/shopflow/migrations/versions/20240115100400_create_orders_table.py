@@ -38,6 +38,7 @@ def upgrade() -> None:
             customer_email VARCHAR(255) NOT NULL,
             coupon_code VARCHAR(50),
             idempotency_key VARCHAR(255),
+            idempotency_fingerprint BYTEA,
             placed_at TIMESTAMPTZ NOT NULL DEFAULT now(),
             created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
             updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
@@ -45,6 +46,10 @@ def upgrade() -> None:
             CONSTRAINT orders_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id)
                 ON DELETE SET NULL ON UPDATE CASCADE,
             CONSTRAINT orders_idempotency_key_key UNIQUE (idempotency_key),
+            CONSTRAINT orders_idempotency_fingerprint_check CHECK (
+                idempotency_fingerprint IS NULL
+                OR (idempotency_key IS NOT NULL AND octet_length(idempotency_fingerprint) = 32)
+            ),
             CONSTRAINT orders_status_check CHECK (status IN (
                 'pending', 'confirmed', 'processing', 'shipped', 'delivered', 'cancelled', 'refunded'
             )),
@@ -100,6 +105,9 @@ def upgrade() -> None:
     )
     op.execute(
         "COMMENT ON COLUMN orders.idempotency_key IS 'The caller''s key: placing again with the same one answers with this order'"
+    )
+    op.execute(
+        "COMMENT ON COLUMN orders.idempotency_fingerprint IS 'SHA-256 of the request, so that another request with the same key is refused'"
     )
 
 

@@ -47,9 +47,11 @@ def upgrade() -> None:
             ELSE
                 payment := NEW.payment_id;
             END IF;
-            -- First the lock, then a statement of its own: it sees the refunds that were committed
-            -- by whoever held the lock before us.
-            SELECT status, captured_amount INTO paid FROM payments WHERE id = payment FOR NO KEY UPDATE;
+            -- First the payment is written, then comes a statement of its own: it sees the refunds
+            -- of whoever held the row before us, and at REPEATABLE READ, where it would not, the
+            -- write fails instead.
+            UPDATE payments SET updated_at = now() WHERE id = payment
+            RETURNING status, captured_amount INTO paid;
             SELECT coalesce(sum(amount), 0) INTO refunded
             FROM refunds WHERE payment_id = payment AND status <> 'failed';
             IF refunded > 0 AND paid.status <> 'captured' THEN

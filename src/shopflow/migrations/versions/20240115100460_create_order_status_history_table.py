@@ -89,14 +89,22 @@ def upgrade() -> None:
         """
         CREATE FUNCTION write_status_history() RETURNS trigger
         LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+        DECLARE
+            occurred_at text := nullif(current_setting('shopflow.occurred_at', true), '');
+            -- We run as the owner: who called is the role set, or else the login.
+            caller text := coalesce(nullif(current_setting('role'), 'none'), session_user);
         BEGIN
+            IF occurred_at IS NOT NULL AND NOT pg_has_role(caller, current_user, 'USAGE') THEN
+                RAISE EXCEPTION 'shopflow.occurred_at is for the owner, who brings orders in: % may not date a status', caller
+                    USING ERRCODE = 'insufficient_privilege';
+            END IF;
             INSERT INTO order_status_history (order_id, status, notes, created_by, created_at)
             VALUES (
                 NEW.id,
                 NEW.status,
                 nullif(current_setting('shopflow.reason', true), ''),
                 nullif(current_setting('shopflow.actor', true), '')::uuid,
-                coalesce(nullif(current_setting('shopflow.occurred_at', true), '')::timestamptz, clock_timestamp())
+                coalesce(occurred_at::timestamptz, clock_timestamp())
             );
             RETURN NULL;
         END

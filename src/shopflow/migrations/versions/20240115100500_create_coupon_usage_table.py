@@ -37,6 +37,10 @@ def upgrade() -> None:
         CREATE FUNCTION count_coupon_usage() RETURNS trigger
         LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
         BEGIN
+            IF TG_OP = 'TRUNCATE' THEN
+                UPDATE coupons SET used_count = 0 WHERE used_count > 0;
+                RETURN NULL;
+            END IF;
             IF TG_OP <> 'INSERT' THEN
                 UPDATE coupons SET used_count = used_count - 1
                 WHERE id = OLD.coupon_id AND usage_limit IS NOT NULL;
@@ -61,9 +65,16 @@ def upgrade() -> None:
     )
     op.execute(
         """
+        CREATE TRIGGER coupon_usage_count_truncate AFTER TRUNCATE ON coupon_usage
+        FOR EACH STATEMENT EXECUTE FUNCTION count_coupon_usage()
+        """
+    )
+    op.execute(
+        """
         CREATE FUNCTION recount_coupon_usage() RETURNS trigger
         LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
         BEGIN
+            PERFORM require_read_committed('limiting a coupon that had no limit');
             -- FOR UPDATE waits for uses under way, which hold FOR KEY SHARE and did not count.
             PERFORM FROM coupons WHERE id = OLD.id FOR UPDATE;
             SELECT count(*) INTO NEW.used_count FROM coupon_usage WHERE coupon_id = OLD.id;

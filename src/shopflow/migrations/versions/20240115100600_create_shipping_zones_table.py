@@ -8,7 +8,7 @@ down_revision = "20240115100500"
 
 def upgrade() -> None:
     op.execute(
-        """
+        r"""
         CREATE TABLE shipping_zones (
             id UUID NOT NULL DEFAULT uuidv7(),
             name VARCHAR(100) NOT NULL,
@@ -21,7 +21,8 @@ def upgrade() -> None:
             CONSTRAINT shipping_zones_pkey PRIMARY KEY (id),
             CONSTRAINT shipping_zones_name_check CHECK (btrim(name) <> ''),
             CONSTRAINT shipping_zones_countries_check CHECK (
-                array_to_string(countries, ',', '?') ~ '^[A-Z]{2}(,[A-Z]{2})*$'
+                array_ndims(countries) = 1
+                AND array_to_string(countries, '|', '?') ~ '^[A-Z]{2}(\|[A-Z]{2})*$'
             )
         )
         """

@@ -12,6 +12,7 @@ def upgrade() -> None:
         CREATE FUNCTION lock_soft_deleted_product() RETURNS trigger
         LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
         BEGIN
+            PERFORM require_read_committed('deleting a product');
             -- Waits for cart lines being written, which hold FOR KEY SHARE: then they are seen below.
             PERFORM FROM products WHERE id = OLD.id FOR UPDATE;
             RETURN NEW;
@@ -47,8 +48,38 @@ def upgrade() -> None:
         """
     )
 
+    op.execute(
+        """
+        CREATE FUNCTION refuse_variant_of_deleted_product() RETURNS trigger
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+        DECLARE
+            gone timestamptz;
+        BEGIN
+            -- The lock that the foreign key takes anyway, against a deletion under way.
+            SELECT deleted_at INTO gone FROM products WHERE id = NEW.product_id FOR KEY SHARE;
+            IF gone IS NOT NULL THEN
+                RAISE EXCEPTION 'product % is deleted: its variants stay inactive, their SKUs are free',
+                    NEW.product_id
+                    USING ERRCODE = 'check_violation',
+                        CONSTRAINT = 'product_variants_product_not_deleted', TABLE = TG_TABLE_NAME;
+            END IF;
+            RETURN NEW;
+        END
+        $$
+        """
+    )
+    op.execute(
+        """
+        CREATE TRIGGER product_variants_product_not_deleted
+        BEFORE INSERT OR UPDATE OF is_active, product_id ON product_variants
+        FOR EACH ROW WHEN (NEW.is_active) EXECUTE FUNCTION refuse_variant_of_deleted_product()
+        """
+    )
+
 
 def downgrade() -> None:
+    op.execute("DROP TRIGGER product_variants_product_not_deleted ON product_variants")
+    op.execute("DROP FUNCTION refuse_variant_of_deleted_product()")
     op.execute("DROP TRIGGER products_soft_delete ON products")
     op.execute("DROP TRIGGER products_soft_delete_lock ON products")
     op.execute("DROP FUNCTION clear_soft_deleted_product()")

@@ -12,8 +12,9 @@ def upgrade() -> None:
         CREATE TABLE deleted_user_orders (
             order_id UUID NOT NULL,
             user_id UUID NOT NULL,
-            deleted_at TIMESTAMPTZ NOT NULL DEFAULT now(),
-            CONSTRAINT deleted_user_orders_pkey PRIMARY KEY (order_id)
+            deleted_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
+            -- Again and again: an account can be restored, and deleted another time.
+            CONSTRAINT deleted_user_orders_pkey PRIMARY KEY (order_id, deleted_at)
         )
         """
     )
@@ -41,6 +42,7 @@ def upgrade() -> None:
         CREATE FUNCTION lock_soft_deleted_user() RETURNS trigger
         LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
         BEGIN
+            PERFORM require_read_committed('deleting a user');
             -- Waits for carts, sessions and orders being written, which hold FOR KEY SHARE.
             PERFORM FROM users WHERE id = OLD.id FOR UPDATE;
             RETURN NEW;
