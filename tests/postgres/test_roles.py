@@ -55,6 +55,13 @@ ALLOWED: list[tuple[Kind, str]] = [
     ("app", "SELECT order_id FROM order_status_history"),
     ("app", "INSERT INTO brands (name, slug) VALUES ('Acme', 'acme')"),
     ("app", "SELECT new_order_number()"),
+    (
+        "app",
+        "INSERT INTO coupons (code, discount_type, discount_value, usage_limit) "
+        "VALUES ('X', 'percentage', 1, 5)",
+    ),
+    ("app", "UPDATE coupons SET discount_value = 1"),
+    ("app", "DELETE FROM coupons"),
     ("app", "UPDATE orders SET status = 'confirmed'"),
     ("app", "UPDATE users SET deleted_at = now()"),
     ("readonly", "SELECT email FROM users"),
@@ -72,6 +79,15 @@ REFUSED: list[tuple[Kind, str]] = [
     ("app", "UPDATE order_status_history SET notes = 'never was'"),
     ("app", "DELETE FROM order_status_history"),
     ("app", "INSERT INTO order_status_history (order_id, status) SELECT id, 'pending' FROM orders"),
+    ("app", "DELETE FROM orders"),
+    ("app", "DELETE FROM payments"),
+    ("app", "UPDATE coupons SET used_count = 0"),
+    (
+        "app",
+        "INSERT INTO coupons (code, discount_type, discount_value, used_count) "
+        "VALUES ('X', 'percentage', 1, 0)",
+    ),
+    ("app", "SET shopflow.occurred_at = '1999-01-01'; UPDATE orders SET status = 'confirmed'"),
     ("app", "SELECT user_id FROM deleted_user_orders"),
     ("app", "UPDATE product_stats SET rating_sum = 0"),
     ("app", "UPDATE migration_checksums SET checksum = 'x'"),

@@ -69,6 +69,14 @@ CHECKS: list[tuple[str, str]] = [
     ("carts_session_id_check", "UPDATE carts SET session_id = ''"),
     ("cart_items_quantity_positive", "UPDATE cart_items SET quantity = 0"),
     ("cart_items_unit_price_positive", "UPDATE cart_items SET unit_price = -1"),
+    (
+        "orders_idempotency_fingerprint_check",
+        "UPDATE orders SET idempotency_fingerprint = 'not a hash'",
+    ),
+    (
+        "orders_idempotency_fingerprint_check",
+        "UPDATE orders SET idempotency_key = NULL, idempotency_fingerprint = sha256('x')",
+    ),
     # The machine of steps would refuse it first.
     (
         "orders_status_check",
@@ -113,6 +121,8 @@ CHECKS: list[tuple[str, str]] = [
     ("shipping_zones_countries_check", "UPDATE shipping_zones SET countries = '{}'"),
     ("shipping_zones_countries_check", "UPDATE shipping_zones SET countries = '{GB,NULL}'"),
     ("shipping_zones_countries_check", "UPDATE shipping_zones SET countries = '{Britain}'"),
+    ("shipping_zones_countries_check", "UPDATE shipping_zones SET countries = ARRAY['GB,IE']"),
+    ("shipping_zones_countries_check", "UPDATE shipping_zones SET countries = '{{GB,IE},{DE,FR}}'"),
     ("shipping_methods_name_check", "UPDATE shipping_methods SET name = ''"),
     ("shipping_methods_price_positive", "UPDATE shipping_methods SET price = -1"),
     ("shipping_methods_free_above_positive", "UPDATE shipping_methods SET free_above = -1"),
@@ -228,6 +238,16 @@ TRIGGERS: list[tuple[str, str]] = [
         "INSERT INTO products (name, slug, sku, price, has_variants) VALUES ('x', 'x', 'x', 1, true)",
     ),
     (
+        "product_variants_product_not_deleted",
+        "UPDATE products SET deleted_at = now(); UPDATE product_variants SET is_active = true",
+    ),
+    (
+        "product_variants_product_not_deleted",
+        f"UPDATE products SET deleted_at = now() WHERE id = '{PLAIN}'; "
+        "INSERT INTO product_variants (product_id, name, sku, price) "
+        f"VALUES ('{PLAIN}', 'One', 'PLAIN-1', 20)",
+    ),
+    (
         "cart_items_variant_required",
         "INSERT INTO cart_items (cart_id, product_id, quantity, unit_price) "
         f"VALUES ('{CART}', '{SIZED}', 1, 30)",
@@ -270,6 +290,14 @@ TRIGGERS: list[tuple[str, str]] = [
     ("order_status_history_append_only", "DELETE FROM order_status_history"),
     ("order_status_history_append_only", "TRUNCATE order_status_history"),
     ("order_status_history_append_only", f"UPDATE order_status_history SET created_by = '{BOB}'"),
+    (
+        "order_status_history_append_only",
+        f"UPDATE orders SET status = 'confirmed'; "
+        "ALTER TABLE order_status_history DISABLE TRIGGER order_status_history_append_only; "
+        f"UPDATE order_status_history SET created_by = '{USER}'; "
+        "ALTER TABLE order_status_history ENABLE TRIGGER order_status_history_append_only; "
+        f"UPDATE order_status_history SET created_by = '{BOB}'",
+    ),
     ("deleted_user_orders_append_only", "DELETE FROM deleted_user_orders"),
     ("deleted_user_orders_append_only", "UPDATE deleted_user_orders SET user_id = order_id"),
     ("deleted_user_orders_append_only", "TRUNCATE deleted_user_orders"),
@@ -292,6 +320,41 @@ def test_is_refused_by_name(kept_shop: psycopg.Connection, constraint: str, stat
     with pytest.raises(kind) as refused, kept_shop.transaction(force_rollback=True):
         kept_shop.execute(statement.encode())
     assert refused.value.diag.constraint_name == constraint
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"UPDATE categories SET parent_id = NULL; UPDATE categories SET parent_id = '{ROOT}' "
+        f"WHERE id <> '{ROOT}'",
+        "UPDATE products SET deleted_at = now()",
+        "UPDATE users SET deleted_at = now()",
+        "UPDATE coupons SET usage_limit = NULL; UPDATE coupons SET usage_limit = 1",
+    ],
+)
+def test_what_an_old_snapshot_could_get_wrong_wants_read_committed(
+    kept_shop: psycopg.Connection, statement: str
+) -> None:
+    for isolation in ("REPEATABLE READ", "SERIALIZABLE"):
+        with (
+            pytest.raises(errors.InvalidTransactionState, match="needs READ COMMITTED"),
+            kept_shop.transaction(force_rollback=True),
+        ):
+            kept_shop.execute(f"SET TRANSACTION ISOLATION LEVEL {isolation}; {statement}".encode())
+    with kept_shop.transaction(force_rollback=True):
+        kept_shop.execute(statement.encode())
+
+
+def test_what_runs_as_the_owner_looks_nowhere_else(kept_shop: psycopg.Connection) -> None:
+    """A function without a search path of its own would find the caller's temporary tables."""
+    found = kept_shop.execute(
+        "SELECT proname, proconfig FROM pg_proc "
+        "WHERE pronamespace = current_schema()::regnamespace AND prosecdef"
+    ).fetchall()
+    assert len(found) >= 12
+    assert [
+        name for name, config in found if config != ["search_path=shopflow, public, pg_temp"]
+    ] == []
 
 
 def test_every_check_and_unique_index_is_broken_here(kept_shop: psycopg.Connection) -> None:

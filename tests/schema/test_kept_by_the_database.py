@@ -42,6 +42,15 @@ def test_variants_that_come_and_go_change_the_sum(shop: psycopg.Connection) -> N
     assert stock(shop, SIZED) == (6, False)
 
 
+def test_truncate_keeps_the_sums_too(shop: psycopg.Connection) -> None:
+    shop.execute("TRUNCATE product_variants CASCADE")
+    assert stock(shop, SIZED) == (0, False)
+    shop.execute("TRUNCATE product_reviews")
+    assert rating(shop) == (0, 0)
+    shop.execute("TRUNCATE coupon_usage")
+    assert used(shop) == 0
+
+
 def rating(shop: psycopg.Connection) -> tuple[int, int]:
     row = shop.execute("SELECT rating_sum, rating_count FROM product_stats").fetchone()
     assert row is not None
@@ -117,6 +126,11 @@ def test_orders_brought_in_keep_their_own_times(shop: psycopg.Connection) -> Non
         "SELECT created_at = '2020-02-29 12:00+00' FROM order_status_history WHERE status = 'confirmed'"
     ).fetchone()
     assert row == (True,)
+
+
+def test_a_failed_refund_frees_what_it_held(shop: psycopg.Connection) -> None:
+    shop.execute("UPDATE refunds SET status = 'failed'")
+    shop.execute("INSERT INTO refunds (payment_id, amount) SELECT payment_id, 40 FROM refunds")
 
 
 def test_the_steps_of_an_order_are_those_of_the_function(shop: psycopg.Connection) -> None:

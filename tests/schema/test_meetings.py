@@ -17,6 +17,20 @@ ADD_PLAIN = (
 )
 
 
+def at_an_old_snapshot(meeting: Meeting, first: str, second: str) -> Future[object]:
+    """Let `second` run at REPEATABLE READ, on a snapshot from before `first` was committed."""
+    meeting.second.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    meeting.second.execute("SELECT 1")
+    meeting.first.execute(first.encode())
+    meeting.first.commit()
+
+    def work(connection: psycopg.Connection) -> None:
+        connection.execute(second.encode())
+        connection.commit()
+
+    return meeting.in_second(work)
+
+
 def meet(meeting: Meeting, first: str, second: str) -> Future[object]:
     """Run `second` while `first` is not committed, then commit `first`."""
     meeting.first.execute(first.encode())
@@ -185,3 +199,51 @@ def test_two_steps_of_an_order_cannot_both_be_taken_from_the_same_place(meeting:
         "UPDATE orders SET status = 'confirmed'",
     )
     assert refused(running) == "orders_status_step"
+
+
+REFUND = f"INSERT INTO refunds (payment_id, amount) VALUES ('{PAID}', 20)"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (REFUND, REFUND),
+        (REFUND, f"UPDATE payments SET captured_amount = 20 WHERE id = '{PAID}'"),
+        (f"UPDATE payments SET captured_amount = 20 WHERE id = '{PAID}'", REFUND),
+        (f"UPDATE products SET deleted_at = now() WHERE id = '{PLAIN}'", ADD_PLAIN),
+        (
+            f"UPDATE users SET deleted_at = now() WHERE id = '{BOB}'",
+            f"INSERT INTO carts (user_id) VALUES ('{BOB}')",
+        ),
+        (use("one"), use("two")),
+        (
+            "UPDATE product_variants SET stock_quantity = 30 WHERE sku = 'SIZED-S'",
+            "UPDATE product_variants SET stock_quantity = 40 WHERE sku = 'SIZED-M'",
+        ),
+        (
+            f"UPDATE products SET deleted_at = now() WHERE id = '{SIZED}'",
+            "UPDATE product_variants SET is_active = true, stock_quantity = 9",
+        ),
+        ("UPDATE orders SET status = 'cancelled'", "UPDATE orders SET status = 'confirmed'"),
+    ],
+)
+def test_no_rule_is_broken_from_an_old_snapshot(meeting: Meeting, first: str, second: str) -> None:
+    """At REPEATABLE READ a rule that only looks would look at what is no longer so."""
+    running = at_an_old_snapshot(meeting, first, second)
+    with pytest.raises((errors.SerializationFailure, errors.IntegrityError)):
+        running.result(timeout=10)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_product_deleted_while_its_variant_is_sold_leaves_no_active_variant(
+    meeting: Meeting, shop: psycopg.Connection, *, swapped: bool
+) -> None:
+    """They lock in opposite orders, so that one of them may be the victim of a deadlock."""
+    statements = [
+        "UPDATE product_variants SET stock_quantity = stock_quantity - 1 WHERE sku = 'SIZED-S'",
+        f"UPDATE products SET deleted_at = now() WHERE id = '{SIZED}'",
+    ]
+    first, second = reversed(statements) if swapped else statements
+    meet(meeting, first, second).result(timeout=10)
+    assert count(shop, b"product_variants WHERE is_active") == 0
+    assert count(shop, b"products WHERE has_variants AND stock_quantity <> 0") == 0

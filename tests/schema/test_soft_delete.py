@@ -46,6 +46,14 @@ def test_deleting_a_deleted_user_again_changes_nothing(shop: psycopg.Connection)
     assert count(shop, b"deleted_user_orders") == 1
 
 
+def test_a_restored_user_can_be_deleted_again(shop: psycopg.Connection) -> None:
+    for _ in range(2):
+        shop.execute("UPDATE users SET deleted_at = NULL WHERE email = 'ann@example.com'")
+        shop.execute(f"UPDATE orders SET user_id = '{USER}'".encode())
+        shop.execute("UPDATE users SET deleted_at = now() WHERE email = 'ann@example.com'")
+    assert count(shop, b"deleted_user_orders") == 2
+
+
 def test_a_deleted_product_leaves_carts_and_stays_in_orders(shop: psycopg.Connection) -> None:
     shop.execute("UPDATE products SET deleted_at = now()")
     assert count(shop, b"cart_items") == 0
