@@ -28,7 +28,8 @@ def workplace(server_directory: Path, tmp_path: Path) -> Iterator[dict[str, str]
     clean = {
         key: value for key, value in os.environ.items() if not key.startswith(("PG", "SHOPFLOW"))
     }
-    yield {**clean, "SHOPFLOW_HOME": str(home), "HERE": str(tmp_path)}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}"
+    yield {**clean, "PATH": path, "SHOPFLOW_HOME": str(home), "HERE": str(tmp_path)}
     Server(settings_module.load({}, home=home)).stop()
 
 
@@ -79,3 +80,18 @@ def test_the_readme(workplace: dict[str, str]) -> None:
     assert len(run(workplace, ".venv/bin/python shop.py").splitlines()) == 5
     for step in steps:
         run(workplace, step)
+
+
+def test_how_to_import_from_shopify(workplace: dict[str, str]) -> None:
+    (Path(workplace["HERE"]) / "products_export.csv").write_text(
+        "Handle,Title,Vendor,Variant Price\nscarf,Scarf,Acme,19.90\n", encoding="utf-8"
+    )
+    run(workplace, "shopflow up --once")
+    tried, taken, again = (
+        " ".join(line.split())
+        for line in follow(workplace, ROOT / "docs" / "howto" / "import-shopify.md").splitlines()
+        if line.startswith("products ")
+    )
+    assert tried == taken == "products 1 created, 0 updated, 0 unchanged"
+    assert again == "products 0 created, 0 updated, 1 unchanged"
+    assert run(workplace, "python bring_in.py") == "0 created, 1 unchanged\n"
