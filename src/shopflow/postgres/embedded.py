@@ -28,6 +28,8 @@ FIXED = {
     "password": "",
     "sslmode": "disable",
     "gssencmode": "disable",
+    # While the server is down anybody may listen on its port, and ask for the password in clear.
+    "require_auth": "scram-sha-256",
     "channel_binding": "disable",
     "target_session_attrs": "any",
     "client_encoding": "UTF8",
@@ -144,9 +146,12 @@ class Server:
         parameters = {"sslmode": "disable", "options": f"-csearch_path={self._search_path()}"}
         login = role or self._owner
         if with_password:
+            # No require_auth: it is for programs without libpq, which may refuse what they do not
+            # know, and which know no other way to refuse a server that asks for it in clear.
             login += ":" + quote(self._password(login), safe="")
         else:
-            parameters = {"passfile": str(self._home.passwords)} | parameters
+            own = {"passfile": str(self._home.passwords), "require_auth": FIXED["require_auth"]}
+            parameters = own | parameters
         query = "&".join(f"{key}={quote(value, safe='/')}" for key, value in parameters.items())
         return f"postgresql://{login}@{HOST}:{self._port()}/{DATABASE}?{query}"
 
@@ -210,8 +215,9 @@ class Server:
         cluster.check_version(self._home, server_user.postgres_version(server_user.installed()))
         report("starting PostgreSQL")
         for attempt, port in enumerate(self._ports(), start=1):
-            self._configure(account, port)
-            launched = postmaster.start(self._home, account, _program(root, "postgres"))
+            with postmaster.alone(self._home, report) as held:
+                self._configure(account, port)
+                launched = postmaster.start(self._home, account, _program(root, "postgres"), held)
             try:
                 postmaster.wait_ready(self._home, launched, report)
             except StartError as error:

@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import msgspec
 import psutil
 
 from shopflow.errors import ServerError
-from shopflow.postgres.server_home import Home
+from shopflow.postgres.server_home import POLL_SECONDS, Home
 from shopflow.postgres.server_user import Account, environment
 
 # Crash recovery replays up to max_wal_size; a minute here for 4 GB, ten where the disk is slow.
@@ -23,7 +23,6 @@ STOP_SECONDS = 120.0
 # Backends see at once that the postmaster is gone, unless a query keeps them busy.
 ORPHANS_LEAVE_SECONDS = 1.0
 ORPHANS_END_SECONDS = 30.0
-POLL_SECONDS = 0.01
 NEARLY_FULL = 32 * 1024 * 1024
 
 
@@ -62,9 +61,35 @@ def running(data: Path) -> Running | None:
     return Running(pid, datetime.fromtimestamp(started, UTC), port, ready)
 
 
-def start(home: Home, account: Account, postgres: Path) -> Launched:
-    """Start the server; neither our end nor our Ctrl-C reaches it."""
-    _wait_for_orphans(home.data)
+@contextlib.contextmanager
+def alone(home: Home, report: Callable[[str], None]) -> Iterator[int]:
+    """Wait until no process of a server is left; yields the descriptor to start one with.
+
+    The children of a killed postmaster get SIGTERM: a new one beside them would ruin the data.
+
+    Raises:
+        ServerError: when some are still left after ORPHANS_END_SECONDS.
+    """
+
+    def hurry() -> None:
+        report("waiting for the processes of another server to end")
+        for pid in _orphans(home.data):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+
+    with home.server_lock(ORPHANS_END_SECONDS, hurry, ORPHANS_LEAVE_SECONDS) as lock:
+        yield lock
+
+
+def start(home: Home, account: Account, postgres: Path, lock: int) -> Launched:
+    """Start the server; neither our end nor our Ctrl-C reaches it.
+
+    Args:
+        home: where.
+        account: who runs it.
+        postgres: the program.
+        lock: what `alone` gave, which the server's processes inherit and so hold while they live.
+    """
     _remove_misleading_locks(home.data, home.socket(account))
     # The shell leaves at once, so that the server is nobody's child and never a zombie of ours.
     script = 'umask 077; "$@" </dev/null >&2 & echo $!'
@@ -80,6 +105,7 @@ def start(home: Home, account: Account, postgres: Path) -> Launched:
             cwd="/",
             env=environment(),
             start_new_session=True,
+            pass_fds=(lock,),
             **account.process,
         )
     return Launched(int(started.stdout), at)
@@ -100,7 +126,8 @@ def wait_ready(home: Home, launched: Launched | None, report: Callable[[str], No
             return found
         if found is None and (launched is None or not _alive(launched.pid)):
             # The logger, which ends last, may still be writing the reason.
-            _wait_for_orphans(home.data)
+            with alone(home, report):
+                pass
             said_last = _last_messages(home, launched.at if launched else began)
             raise StartError(f"PostgreSQL ended while it started: {said_last}")
         if not said and time.time() - began > 2:  # noqa: PLR2004 seconds
@@ -146,25 +173,10 @@ def _alive(pid: int) -> bool:
 
 
 def _orphans(data: Path) -> Sequence[int]:
-    return [pid for pid in psutil.pids() if _is_server(pid, data)]
-
-
-def _wait_for_orphans(data: Path) -> None:
-    """Wait for the children of a killed postmaster: a new one beside them would ruin the data."""
-    began = time.monotonic()
-    asked = False
-    while left := _orphans(data):
-        waited = time.monotonic() - began
-        if waited > ORPHANS_END_SECONDS:
-            raise ServerError(
-                f"processes of the killed server still run on {data}: {left}; end them"
-            )
-        if not asked and waited > ORPHANS_LEAVE_SECONDS:
-            asked = True
-            for pid in left:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGTERM)
-        time.sleep(POLL_SECONDS)
+    found = [entry for entry in psutil.process_iter(["ppid"]) if _is_server(entry.pid, data)]
+    pids = [entry.pid for entry in found]
+    # With a parent among them it is a living server, seen from outside of its container.
+    return [] if {entry.info["ppid"] for entry in found} & set(pids) else pids
 
 
 def _remove_misleading_locks(data: Path, socket: Path) -> None:
@@ -172,7 +184,8 @@ def _remove_misleading_locks(data: Path, socket: Path) -> None:
 
     That is when their pid went to another process, or when nobody collected the killed server
     (a zombie still counts for the kernel). Otherwise PostgreSQL replaces them itself, after its
-    own checks. The caller holds the lock and no process works in the data directory any more.
+    own checks. The caller holds the server's lock: no process of a server is left, even where we
+    could not see it.
     """
     for file in (data / "postmaster.pid", *socket.glob(".s.PGSQL.*.lock")):
         with contextlib.suppress(FileNotFoundError, IndexError, ValueError):

@@ -19,6 +19,7 @@ from shopflow.postgres.server_user import Account, first_closed
 # sockaddr_un.sun_path holds 108 bytes with its closing zero.
 LONGEST_SOCKET_PATH = 107
 MARKER = "made-by-shopflow"
+POLL_SECONDS = 0.01
 # What may lie in a directory that becomes a home: settings given ahead, a disk's own, the lock.
 WELCOME = {"conf.d", "lost+found", "lock"}
 
@@ -162,19 +163,34 @@ class Home(msgspec.Struct, frozen=True):
         Raises:
             ServerError: when it did not come free within `timeout` seconds.
         """
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        handle = os.open(self.path / "lock", flags, 0o600)
-        deadline = time.monotonic() + timeout
-        try:
-            if not _locked(handle):
-                waiting()
-            while not _locked(handle):
-                if time.monotonic() > deadline:
-                    raise ServerError(f"another process held {self.path}/lock for {timeout:g} s")
-                time.sleep(0.02)
+        file = self.path / "lock"
+        with _opened(file) as handle:
+            if not _taken(handle, timeout, waiting):
+                raise ServerError(f"another process held {file} for {timeout:g} s")
             yield handle
-        finally:
-            os.close(handle)
+
+    @contextlib.contextmanager
+    def server_lock(
+        self, timeout: float, waiting: Callable[[], None], patience: float
+    ) -> Iterator[int]:
+        """Hold what all processes of a server hold; yields the descriptor to start one with.
+
+        The kernel gives it back when the last process ends that inherited the descriptor. It
+        holds between containers too, which do not see each other's processes (not on a network
+        file system that keeps flock to one machine). Calls `waiting` once after `patience`
+        seconds.
+
+        Raises:
+            ServerError: when it did not come free within `timeout` seconds.
+        """
+        file = self.path / "server.lock"
+        with _opened(file) as handle:
+            if not _taken(handle, timeout, waiting, patience):
+                raise ServerError(
+                    f"{file} is held: a server runs on {self.data} in another container or on "
+                    "another machine, or processes of a killed one are left; end those first"
+                )
+            yield handle
 
     @contextlib.contextmanager
     def unfinished(self, name: str, account: Account) -> Iterator[Path]:
@@ -217,6 +233,29 @@ def _private(directory: Path, account: Account) -> None:
             f"{directory} must be a directory of {account.name} with mode 0700; "
             "remove it, or set SHOPFLOW_HOME to a shorter path"
         )
+
+
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[int]:
+    handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _taken(handle: int, timeout: float, waiting: Callable[[], None], patience: float = 0.0) -> bool:
+    began = time.monotonic()
+    told = False
+    while not _locked(handle):
+        waited = time.monotonic() - began
+        if waited > timeout:
+            return False
+        if not told and waited >= patience:
+            told = True
+            waiting()
+        time.sleep(POLL_SECONDS)
+    return True
 
 
 def _locked(handle: int) -> bool:
