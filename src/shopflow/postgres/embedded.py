@@ -134,7 +134,7 @@ class Server:
         return "crashed" if (self._home.data / "postmaster.pid").exists() else "stopped"
 
     def url(self, *, with_password: bool = False, role: str | None = None) -> str:
-        """Return a connection URL for libpq, with the password's file or the password.
+        """Return a connection URL for libpq 16 or later, or one with the password for any program.
 
         Args:
             with_password: put the password in instead of its file.
