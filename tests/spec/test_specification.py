@@ -5,6 +5,7 @@ What differs on purpose is named here, and docs/explanation/spec-decisions.md gi
 
 import re
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import psycopg
@@ -42,6 +43,7 @@ OTHER_INDEXES = {
 }
 # Checks that ask for more than the text: NaN is no price.
 STRICTER_CHECKS = {"products_price_positive", "products_compare_price"}
+PRICES = (None, "-0.01", "0", "0.01", "20", "99999999.99", "NaN")
 
 
 def specification(first: str, last: str) -> str:
@@ -178,10 +180,32 @@ def test_every_check_is_as_written_or_stricter(live: psycopg.Connection) -> None
                 b"WHERE conname = %(name)s",
                 name=name,
             )
+        assert literal is not None
         if name not in STRICTER_CHECKS:
             assert (table, built) == literal, name
-        else:
-            assert built != literal, f"{name} is not stricter any more"
+            continue
+        ours = refused(live, str(built))
+        theirs = refused(live, str(literal[1]))
+        assert theirs, f"no pair of prices tries {name}"
+        assert theirs < ours, f"{name} is not stricter"
+        assert all("NaN" in pair for pair in ours - theirs), name
+
+
+def refused(live: psycopg.Connection, check: str) -> set[tuple[str | None, str | None]]:
+    """The pairs of price and compare_at_price that a check on products does not let in."""
+    found = set()
+    with live.transaction(force_rollback=True):
+        live.execute(
+            "CREATE TEMP TABLE trial AS SELECT price, compare_at_price FROM products WITH NO DATA"
+        )
+        live.execute(f"ALTER TABLE trial ADD {check}".encode())
+        for pair in product(PRICES, PRICES):
+            try:
+                with live.transaction():
+                    live.execute("INSERT INTO trial VALUES (%s, %s)", pair)
+            except psycopg.errors.CheckViolation:
+                found.add(pair)
+    return found
 
 
 def test_the_users_table_has_the_templates_columns(live: psycopg.Connection) -> None:

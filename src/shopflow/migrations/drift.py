@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from shopflow.errors import MigrationError
-from shopflow.migrations import checksums, fingerprint, lint, state
+from shopflow.migrations import checksums, fingerprint, lint, restored, state
 from shopflow.migrations.applying import WAIT, Report, Run, open_run, prepare, silent, take
 from shopflow.migrations.files import Files, locations_of
 from shopflow.migrations.fingerprint import Difference, Fingerprint
@@ -79,7 +79,7 @@ def check(
     pending = [step.revision.revision for step in files.pending(now.heads)]
     program = lint.squawk()
     return Check(
-        drift=fingerprint.compare(_expected(settings, locations, now.heads, report), found),
+        drift=_drift(settings, locations, now.heads, found, report),
         changed=[
             Path(script.path).name for script in checksums.changed(files.all(), now.checksums)
         ],
@@ -89,15 +89,21 @@ def check(
     )
 
 
-def _expected(
-    settings: Settings, locations: Sequence[Path], heads: tuple[str, ...], report: Report
-) -> Fingerprint:
+def _drift(
+    settings: Settings,
+    locations: Sequence[Path],
+    heads: tuple[str, ...],
+    found: Fingerprint,
+    report: Report,
+) -> list[Difference]:
     report("making a fresh schema to compare with")
     with _scratch(settings, locations) as run:
         later = {step.revision.revision for step in run.files.pending(heads)}
         steps = [step for step in run.files.pending(()) if step.revision.revision not in later]
         take(steps, run)
-        return fingerprint.read(run.lock.connection, run.settings.schema)
+        connection, schema = run.lock.connection, run.settings.schema
+        drift = fingerprint.compare(fingerprint.read(connection, schema), found)
+        return restored.leave_out(drift, connection, schema)
 
 
 @contextmanager

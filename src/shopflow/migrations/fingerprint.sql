@@ -119,9 +119,11 @@ WITH schema_wanted AS (
             CASE WHEN p.proleakproof THEN 'leakproof' END,
             'cost ' || p.procost,
             'rows ' || nullif(p.prorows, 0),
-            -- SET search_path FROM CURRENT has written the schema's name down.
-            'set ' || regexp_replace(array_to_string(p.proconfig, '; '),
-                                     '\m' || s.nspname || '\M', '<schema>', 'g'),
+            -- SET search_path FROM CURRENT has written the schema's name down, as the first.
+            'set ' || (SELECT string_agg(regexp_replace(
+                                  o.setting, '^(search_path=)"?' || s.nspname || '"?(?=,|$)',
+                                  '\1<schema>'), '; ')
+                       FROM unnest(p.proconfig) AS o (setting)),
             'body ' || md5(concat(p.prosrc, p.probin, pg_get_function_sqlbody(p.oid)))
         )
     FROM functions AS p
