@@ -89,16 +89,37 @@ VALUES (%(file)s::integer, %(fields)s::text[]);
 -- The planner knows nothing about temporary tables otherwise.
 ANALYZE pg_temp.import_rows;
 
+-- name: lock_variants
+-- In key order, and variants before products, as everybody locks them. Everything that is compared
+-- is read after the locks: what others change until then is seen, what they change later waits.
+SELECT count(*)
+FROM (
+    SELECT v.id
+    FROM product_variants AS v JOIN products AS p ON p.id = v.product_id
+    WHERE p.deleted_at IS NULL AND lower(p.slug) IN (SELECT key FROM pg_temp.import_rows)
+    ORDER BY v.id
+    FOR NO KEY UPDATE OF v
+) AS locked;
+
 -- name: stage_products
--- One row a handle: its first row, and the product that it is or will be.
+-- One row a handle: its first row, and the product that it is or will be; locked in key order if
+-- the shop has it, whether it changes or not, for the triggers of its variants lock it, too.
 CREATE TEMPORARY TABLE import_products ON COMMIT DROP AS
+WITH shop AS MATERIALIZED (
+    SELECT p.id, lower(p.slug) AS key, p.has_variants
+    FROM products AS p
+    WHERE p.deleted_at IS NULL AND lower(p.slug) IN (SELECT key FROM pg_temp.import_rows)
+    ORDER BY p.id
+    FOR NO KEY UPDATE OF p
+)
+
 SELECT r.key, r.n, f.fields, r.option1_name, r.option2_name, r.option3_name,
-       coalesce(p.id, uuidv7()) AS id, p.id IS NULL AS is_new,
-       coalesce(p.has_variants, false) AS had_variants
+       coalesce(shop.id, uuidv7()) AS id, shop.id IS NULL AS is_new,
+       coalesce(shop.has_variants, false) AS had_variants
 FROM (SELECT min(n) AS n FROM pg_temp.import_rows GROUP BY key) AS first
 JOIN pg_temp.import_rows AS r USING (n)
 JOIN pg_temp.import_files AS f USING (file)
-LEFT JOIN products AS p ON lower(p.slug) = r.key AND p.deleted_at IS NULL
+LEFT JOIN shop ON shop.key = r.key
 ORDER BY r.n;
 
 -- name: analyze_products
@@ -489,10 +510,10 @@ FROM (
 
 -- name: stage_catalogue
 -- The products as they shall be. What the file has no column for stays as it is; stock is NULL
--- where the file has none or the variants have it.
+-- where it stays, too, or is left to the trigger that sums up the variants.
 CREATE TEMPORARY TABLE import_catalogue ON COMMIT DROP AS
 SELECT w.id, w.is_new, w.slug, w.sku, w.name, w.description, w.brand_id, w.category_id, w.tags,
-       w.is_active, w.price, w.compare_at_price, w.stock, w.track_inventory,
+       w.is_active, w.price, w.compare_at_price, w.stock, w.track_inventory, w.has_variants,
        NOT w.is_new AND (
            shop.slug, shop.sku, shop.name, shop.description, shop.brand_id, shop.category_id,
            shop.tags, shop.is_active, shop.price, shop.compare_at_price, shop.stock_quantity,
@@ -517,7 +538,8 @@ FROM (
                THEN best.compare_at_price
                WHEN shop.compare_at_price > best.price THEN shop.compare_at_price
            END AS compare_at_price,
-           CASE WHEN NOT best.is_stored THEN best.quantity END AS stock,
+           CASE WHEN NOT best.is_stored THEN best.quantity WHEN p.is_new THEN best.sum END AS stock,
+           best.is_stored AS has_variants,
            CASE WHEN p.is_new OR p.fields && '{tracker,gift_card}'
                THEN best.all_tracked AND NOT r.is_gift_card ELSE shop.track_inventory
            END AS track_inventory
@@ -526,8 +548,10 @@ FROM (
     JOIN pg_temp.import_skus AS s ON s.kind = 'product' AND s.id = p.id
     JOIN (
         SELECT DISTINCT ON (v.product_id) v.product_id, v.price, v.compare_at_price, v.quantity,
-               v.is_stored, bool_and(v.tracked) OVER (PARTITION BY v.product_id) AS all_tracked
+               v.is_stored, bool_and(v.tracked) OVER of_product AS all_tracked,
+               sum(coalesce(v.quantity, 0)) OVER of_product AS sum
         FROM pg_temp.import_variants AS v
+        WINDOW of_product AS (PARTITION BY v.product_id)
         ORDER BY v.product_id, v.price, v.sort_order
     ) AS best ON best.product_id = p.id
     LEFT JOIN products AS shop ON shop.id = p.id
@@ -590,25 +614,6 @@ LEFT JOIN (
 -- For the joins to come.
 ANALYZE pg_temp.import_catalogue, pg_temp.import_images;
 
--- name: lock_variants
--- In key order, and variants before products, as everybody locks them.
-SELECT v.id
-FROM product_variants AS v
-JOIN pg_temp.import_products AS p ON p.id = v.product_id
-LEFT JOIN pg_temp.import_variants AS i ON i.id = v.id
-LEFT JOIN pg_temp.import_skus AS s ON s.kind = 'variant' AND s.id = v.id
-WHERE NOT p.is_new AND (i.differs OR s.sku <> v.sku OR (i.id IS NULL AND v.is_active))
-ORDER BY v.id
-FOR NO KEY UPDATE OF v;
-
--- name: lock_products
--- In key order.
-SELECT p.id
-FROM products AS p JOIN pg_temp.import_catalogue AS w USING (id)
-WHERE w.differs
-ORDER BY p.id
-FOR NO KEY UPDATE OF p;
-
 -- name: release_skus
 -- SKUs that the files give to another product are free before they are given.
 UPDATE products AS p
@@ -633,22 +638,6 @@ WITH changed AS (
     RETURNING p.id
 )
 INSERT INTO pg_temp.import_changes (product_id, kind) SELECT id, 'product_updated' FROM changed;
-
--- name: create_products
--- Those that the shop does not have.
-WITH created AS (
-    INSERT INTO products (
-        id, category_id, brand_id, name, slug, sku, description, price, compare_at_price,
-        stock_quantity, track_inventory, tags, is_active
-    )
-    SELECT id, category_id, brand_id, name, slug, sku, description, price, compare_at_price,
-           coalesce(stock, 0), track_inventory, tags, is_active
-    FROM pg_temp.import_catalogue
-    WHERE is_new
-    ORDER BY id
-    RETURNING id
-)
-INSERT INTO pg_temp.import_changes (product_id, kind) SELECT id, 'product_created' FROM created;
 
 -- name: release_variants
 -- Variants that the files no longer have are no longer sold; and one that gets another SKU steps
@@ -685,9 +674,23 @@ WITH changed AS (
 INSERT INTO pg_temp.import_changes (product_id, kind)
 SELECT product_id, 'variant_updated' FROM changed;
 
--- name: create_variants
--- Those that the product does not have.
-WITH created AS (
+-- name: create_products
+-- Products and variants that the shop does not have, as one statement: the triggers look when it
+-- is over and find every sum right. Products first would all be written twice.
+WITH new_products AS (
+    INSERT INTO products (
+        id, category_id, brand_id, name, slug, sku, description, price, compare_at_price,
+        stock_quantity, track_inventory, has_variants, tags, is_active
+    )
+    SELECT id, category_id, brand_id, name, slug, sku, description, price, compare_at_price,
+           coalesce(stock, 0), track_inventory, has_variants, tags, is_active
+    FROM pg_temp.import_catalogue
+    WHERE is_new
+    ORDER BY id
+    RETURNING id
+),
+
+new_variants AS (
     INSERT INTO product_variants (
         id, product_id, name, sku, price, compare_at_price, stock_quantity, option_values,
         sort_order
@@ -700,8 +703,11 @@ WITH created AS (
     ORDER BY i.id
     RETURNING product_id
 )
+
 INSERT INTO pg_temp.import_changes (product_id, kind)
-SELECT product_id, 'variant_created' FROM created;
+SELECT id, 'product_created' FROM new_products
+UNION ALL
+SELECT product_id, 'variant_created' FROM new_variants;
 
 -- name: delete_images
 -- Images that the files no longer have, of products whose files have images at all.

@@ -44,7 +44,9 @@ async def import_shopify(
     A product is the rows with one handle, wherever they stand in the files, and is known again by
     it. What differs is updated, what is the same is not written at all; variants that a file no
     longer has are deactivated, its images replaced; products that no file names stay as they are.
-    What a file has no column for stays as it is, too. Memory does not grow with the files.
+    What a file has no column for stays as it is, too. Once the files are read, the products that
+    they name are locked: who changes one of them then waits until the import is over. Memory does
+    not grow with the files.
 
     Args:
         source: where to; a connection must not be in a transaction.

@@ -25,6 +25,7 @@ SHARED_IMAGE = "an image of several variants is linked to the first of them"
 _TABLES = ("files", "rows", "problems", "changes")
 _STAGES = (
     "analyze_rows",
+    "lock_variants",
     "stage_products",
     "analyze_products",
     "stage_variants",
@@ -47,14 +48,11 @@ _WRITES = (
     "stage_catalogue",
     "stage_images",
     "analyze_catalogue",
-    "lock_variants",
-    "lock_products",
     "release_variants",
     "release_skus",
     "update_products",
-    "create_products",
     "update_variants",
-    "create_variants",
+    "create_products",
     "delete_images",
     "release_primary_images",
     "update_images",
@@ -124,7 +122,7 @@ class Staging:
         return n
 
     async def check(self) -> Rejected:
-        """Group the rows and return what is wrong with them."""
+        """Lock the products that the rows name, group the rows, return what is wrong with them."""
         await self.run(*_STAGES, *_CHECKS)
         return await self._rejected()
 
