@@ -121,7 +121,7 @@ def test_nobody_gets_in_without_the_password(
 @as_root
 @pytest.mark.parametrize("way", ["tcp", "socket"])
 def test_another_user_of_the_machine_gets_in_nowhere(server: Server, way: str) -> None:
-    target = {"tcp": server.url(), "socket": server.superuser_conninfo()}[way]
+    target = {"tcp": server.conninfo(), "socket": server.url()}[way]
     tried = subprocess.run(
         [server.binary("psql"), target, "--no-password", "--command=SELECT 1"],
         capture_output=True,

@@ -139,7 +139,7 @@ def false_server() -> Iterator[tuple[int, list[bytes]]]:
         thread.join()
 
 
-@pytest.mark.parametrize("way", ["url", "conninfo", "with password"])
+@pytest.mark.parametrize("way", ["conninfo", "with password"])
 def test_a_false_server_on_the_port_gets_no_password(server_directory: Path, way: str) -> None:
     settings = settings_module.load({}, home=fast_home(server_directory))
     home = Home(settings.home)
@@ -147,7 +147,6 @@ def test_a_false_server_on_the_port_gets_no_password(server_directory: Path, way
     with false_server() as (port, received):
         home.write(home.record, msgspec.json.encode(Recorded(port)))
         target = {
-            "url": Server(settings).url(),
             "conninfo": conninfo(settings),
             "with password": Server(settings).url(with_password=True),
         }[way]

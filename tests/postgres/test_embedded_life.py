@@ -191,7 +191,7 @@ def test_a_taken_port_is_left_to_its_owner(own: Settings, server: Server) -> Non
             asked.start()
         assert server.start() == "started"
     assert server.status().port != port
-    assert f":{server.status().port}/" in server.url()
+    assert f"port={server.status().port}&" in server.url()
     with pytest.raises(ServerError, match=f"on port {server.status().port} and not {port}"):
         asked.start()
 

@@ -134,7 +134,10 @@ class Server:
         return "crashed" if (self._home.data / "postmaster.pid").exists() else "stopped"
 
     def url(self, *, with_password: bool = False, role: str | None = None) -> str:
-        """Return a connection URL for libpq 16 or later, or one with the password for any program.
+        """Return a connection URL for libpq, or one with the password for any program.
+
+        The first goes by the socket, which nobody else can stand in for, and names the file with
+        the password; the second goes by TCP.
 
         Args:
             with_password: put the password in instead of its file.
@@ -143,17 +146,20 @@ class Server:
         Raises:
             ServerError: when no server was made here yet.
         """
+        login, host = role or self._owner, ""
         parameters = {"sslmode": "disable", "options": f"-csearch_path={self._search_path()}"}
-        login = role or self._owner
         if with_password:
-            # No require_auth: it is for programs without libpq, which may refuse what they do not
-            # know, and which know no other way to refuse a server that asks for it in clear.
             login += ":" + quote(self._password(login), safe="")
+            host = f"{HOST}:{self._port()}"
         else:
-            own = {"passfile": str(self._home.passwords), "require_auth": FIXED["require_auth"]}
-            parameters = own | parameters
+            account = server_user.find_account(self._settings.server_user)
+            parameters = {
+                "host": str(self._home.socket(account)),
+                "port": str(self._port()),
+                "passfile": str(self._home.passwords),
+            } | parameters
         query = "&".join(f"{key}={quote(value, safe='/')}" for key, value in parameters.items())
-        return f"postgresql://{login}@{HOST}:{self._port()}/{DATABASE}?{query}"
+        return f"postgresql://{login}@{host}/{DATABASE}?{query}"
 
     def conninfo(self) -> str:
         """Return how the owner connects, with nothing left to the PG* variables.
