@@ -3,14 +3,18 @@
 import asyncio
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from psycopg import AsyncConnection
 
 from shopflow import InvalidInputError, NotFoundError, Shop
+from shopflow.carts import editing
 from shopflow.carts.errors import CartOwnerError, NotForSaleError
 from shopflow.ids import CartId, CartItemId, ProductId, UserId, VariantId
 from tests.catalogue import a_product, a_user, a_variant, run
+from tests.waiting import waiting
 
 
 @pytest.fixture
@@ -46,9 +50,9 @@ async def test_a_cart_has_one_owner(shop: Shop) -> None:
         await shop.carts.open(user_id=await a_user(shop), session_id="guest")
 
 
-@pytest.mark.parametrize("session_id", ["", "secret" * 50])
+@pytest.mark.parametrize("session_id", ["", "secret" * 50, "secret\0", "secret\ud800"])
 async def test_a_session_id_that_cannot_be_is_refused_unseen(shop: Shop, session_id: str) -> None:
-    with pytest.raises(InvalidInputError, match="1 to 255") as refused:
+    with pytest.raises(InvalidInputError, match="session_id") as refused:
         await shop.carts.open(session_id=session_id)
     assert "secret" not in str(refused.value)
 
@@ -60,6 +64,49 @@ async def test_users_who_are_not_there_have_no_cart(shop: Shop) -> None:
     await run(shop, "UPDATE users SET deleted_at = now()")
     with pytest.raises(CartOwnerError):
         await shop.carts.open(user_id=deleted)
+
+
+async def changed(connection: AsyncConnection[Any], item_id: CartItemId, change: str) -> None:
+    """Change the only cart there is."""
+    cursor = await connection.execute("SELECT cart_id, product_id FROM cart_items")
+    ((cart_id, product_id),) = await cursor.fetchall()
+    if change == "add":
+        await editing.add_item(connection, cart_id, product_id)
+    elif change == "set":
+        await editing.set_quantity(connection, cart_id, item_id, 2)
+    else:
+        await editing.remove_item(connection, cart_id, item_id)
+
+
+@pytest.mark.parametrize("change", ["add", "set", "remove"])
+async def test_a_cart_being_changed_is_cleared_by_the_deletion_of_its_user(
+    shop: Shop, change: str
+) -> None:
+    cart_id = await shop.carts.open(user_id=await a_user(shop))
+    item_id = await shop.carts.add(cart_id, await a_product(shop))
+    async with shop.pool.connection() as changer, changer.transaction():
+        await changed(changer, item_id, change)
+        deletion = asyncio.create_task(run(shop, "UPDATE users SET deleted_at = now()"))
+        await waiting(shop, 1)
+        if change != "remove":
+            await changed(changer, item_id, change)
+    await deletion
+    assert await run(shop, "SELECT FROM carts") == []
+
+
+@pytest.mark.parametrize("change", ["add", "set", "remove"])
+async def test_a_cart_is_not_changed_once_its_user_is_being_deleted(
+    shop: Shop, change: str
+) -> None:
+    cart_id = await shop.carts.open(user_id=await a_user(shop))
+    item_id = await shop.carts.add(cart_id, await a_product(shop))
+    async with shop.pool.connection() as changer:
+        async with shop.pool.connection() as deleter, deleter.transaction():
+            await deleter.execute("UPDATE users SET deleted_at = now()")
+            changing = asyncio.create_task(changed(changer, item_id, change))
+            await waiting(shop, 1)
+        with pytest.raises(NotFoundError, match="no such cart"):
+            await changing
 
 
 async def test_the_same_product_is_one_line_at_the_price_of_now(

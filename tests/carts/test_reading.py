@@ -101,6 +101,13 @@ async def test_none_at_all_is_refused(shop: Shop) -> None:
         await shop.carts.get(session_id="other")
 
 
+@pytest.mark.parametrize("session_id", ["secret", "secret\0", "secret\ud800"])
+async def test_a_session_without_cart_is_not_shown(shop: Shop, session_id: str) -> None:
+    with pytest.raises(NotFoundError, match="no such cart") as refused:
+        await shop.carts.get(session_id=session_id)
+    assert "secret" not in str(refused.value)
+
+
 async def test_the_price_of_now_stands_beside_that_of_the_line(shop: Shop) -> None:
     cart_id = await shop.carts.open(session_id="guest")
     product_id = await a_product(shop, price="20.00")

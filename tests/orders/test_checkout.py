@@ -1,6 +1,7 @@
 """From a cart to an order, one caller at a time."""
 
 from decimal import Decimal
+from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
@@ -8,8 +9,10 @@ import pytest
 
 from shopflow import InvalidInputError, NotFoundError, Shop
 from shopflow.ids import CartId, ShippingMethodId
+from shopflow.orders.checkout import Checkout, fingerprint
 from shopflow.orders.errors import (
     EmptyCartError,
+    IdempotencyKeyTakenError,
     OutOfStockError,
     PriceChangedError,
     Shortage,
@@ -170,6 +173,77 @@ async def test_the_same_key_is_the_same_order(shop: Shop, filled: Filled) -> Non
     assert await run(shop, "SELECT count(*) FROM orders") == [(1,)]
 
 
+async def test_a_key_that_another_request_used_is_refused_and_shows_nothing(
+    shop: Shop, filled: Filled
+) -> None:
+    product_id = await a_product(shop, stock_quantity=10)
+    alices = order(await filled((product_id, None, 1)), expected_total=Decimal(20))
+    placed = await shop.orders.place(alices)
+    billing = msgspec.structs.replace(BERLIN, last_name="Baker")
+    others: list[dict[str, Any]] = [
+        {"cart_id": await filled((product_id, None, 1))},
+        {"cart_id": CartId(uuid4())},
+        {"shipping_address": billing},
+        {"billing_address": billing},
+        {"shipping_method_id": await a_shipping_method(shop)},
+        {"customer_email": "mallory@example.com"},
+        {"currency_code": "EUR"},
+        {"expected_total": Decimal("20.01")},
+        {"expected_total": None},
+    ]
+    for changes in others:
+        with pytest.raises(IdempotencyKeyTakenError, match="needs a new key") as refused:
+            await shop.orders.place(msgspec.structs.replace(alices, **changes))
+        assert refused.value.idempotency_key == alices.idempotency_key
+        assert placed.order_number not in str(refused.value)
+    same = msgspec.structs.replace(alices, expected_total=Decimal("20.00"))
+    assert await shop.orders.place(same) == placed
+    assert await stock(shop) == {product_id: 9}
+
+
+async def test_the_same_request_is_answered_after_its_cart_has_gone(
+    shop: Shop, filled: Filled
+) -> None:
+    checkout = order(await filled((await a_product(shop), None, 1)))
+    placed = await shop.orders.place(checkout)
+    await run(shop, "DELETE FROM carts")
+    assert await shop.orders.place(checkout) == placed
+
+
+async def test_a_key_of_an_order_from_elsewhere_is_refused(shop: Shop, filled: Filled) -> None:
+    checkout = order(await filled((await a_product(shop), None, 1)))
+    await shop.orders.place(checkout)
+    await run(shop, "UPDATE orders SET idempotency_fingerprint = NULL")
+    with pytest.raises(IdempotencyKeyTakenError):
+        await shop.orders.place(checkout)
+
+
+def test_a_fingerprint_is_the_same_in_every_version() -> None:
+    # It is stored: an order placed by the version before is repeated to the next one.
+    checkout = order(CartId(UUID(int=1)), expected_total=Decimal("40.00"))
+    assert (
+        fingerprint(checkout).hex()
+        == "343d234f95a69da608c3092b77aa2d317a74e247250b6ab979a0a1015f37ecf3"
+    )
+
+
+def test_the_defaults_of_a_checkout_are_documented() -> None:
+    documented = dict(
+        line.strip().split(": ", 1)
+        for line in (Checkout.__doc__ or "").splitlines()
+        if ": " in line
+    )
+    defaults = {
+        field.name: field.default
+        for field in msgspec.structs.fields(Checkout)
+        if not field.required
+    }
+    assert defaults.pop("currency_code") == "USD"
+    assert "USD when not given" in documented["currency_code"]
+    assert set(defaults.values()) == {None}
+    assert all("None" in documented[name] for name in defaults)
+
+
 async def test_an_empty_or_unknown_cart_is_refused(shop: Shop, filled: Filled) -> None:
     cart_id = await filled()
     with pytest.raises(EmptyCartError):
@@ -183,7 +257,15 @@ async def test_an_empty_or_unknown_cart_is_refused(shop: Shop, filled: Filled) -
     [
         ("idempotency_key", {"idempotency_key": ""}),
         ("idempotency_key", {"idempotency_key": "k" * 256}),
+        ("idempotency_key", {"idempotency_key": "k\0"}),
+        ("idempotency_key", {"idempotency_key": "k\ud800"}),
         ("currency_code", {"currency_code": "eur"}),
+        ("expected_total", {"expected_total": Decimal("sNaN")}),
+        ("customer_email", {"customer_email": "ann\0@example.com"}),
+        (
+            "shipping_address.city",
+            {"shipping_address": msgspec.structs.replace(BERLIN, city="Ber\0lin")},
+        ),
         ("customer_email", {"customer_email": "nobody"}),
         ("customer_email", {"customer_email": None}),
         (

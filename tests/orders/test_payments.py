@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from shopflow import InvalidInputError, NotFoundError, Shop
-from shopflow.ids import OrderId
+from shopflow.ids import OrderId, UserId
 from shopflow.orders.errors import OrderStateError
 from shopflow.orders.models import PlacedOrder
 from tests.catalogue import a_product, a_user, run
@@ -84,12 +84,23 @@ async def test_an_unknown_order_is_refused(shop: Shop) -> None:
         await shop.orders.mark_paid(OrderId(uuid4()), amount=Decimal(1), method="card")
 
 
+async def test_an_unknown_actor_is_refused(shop: Shop, placed: PlacedOrder) -> None:
+    actor = UserId(uuid4())
+    with pytest.raises(NotFoundError, match=f"no such user: {actor}"):
+        await shop.orders.mark_paid(
+            placed.id, amount=placed.total_amount, method="card", actor=actor
+        )
+    assert (await shop.orders.get(placed.id)).status == "pending"
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
         ("method", ""),
         ("method", "m" * 51),
+        ("method", "card\0"),
         ("card_brand", "b" * 21),
+        ("card_brand", "visa\0"),
         ("card_last_four", "4242424242424242"),
     ],
 )

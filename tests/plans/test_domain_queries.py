@@ -138,6 +138,7 @@ def test_no_other_query_reads_a_whole_table(
         "reason": None,
         "state": None,
         "idempotency_key": "key-u1@example.com1",
+        "fingerprint": b"\0" * 32,
         "lines": f"[{line % (values['product_id'], values['variant_id'])}]",
         "addresses": "[]",
         "customer_email": "a@example.com",

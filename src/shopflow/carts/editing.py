@@ -15,6 +15,7 @@ from shopflow.carts.errors import REASONS, NotForSaleError
 from shopflow.carts.reading import QUERIES
 from shopflow.errors import ConstraintViolatedError, InvalidInputError, NotFoundError
 from shopflow.ids import CartId, CartItemId, ProductId, UserId, VariantId
+from shopflow.text import check_text
 
 # Above every order in our sample of real ones, and far below where amounts overflow.
 LARGEST_QUANTITY = 100_000
@@ -42,15 +43,17 @@ async def open_cart(
     There is one cart a user and one a session, however many callers open it at once.
 
     Raises:
-        InvalidInputError: unless exactly one of the two is given, or for an empty session id.
+        InvalidInputError: unless exactly one of the two is given, or for a session id that is
+            empty, too long or cannot be stored.
         CartOwnerError: when there is no such user, or it is deleted.
     """
     if (user_id is None) == (session_id is None):
         raise InvalidInputError("user_id", user_id, "give it or session_id, and not both")
-    if user_id is not None:
+    if session_id is None:
         rows = await QUERIES["open_user_cart"].rows(connection, _Opened, user_id=user_id)
     else:
-        _check_session(session_id)
+        # Whoever knows it has the cart.
+        check_text("session_id", session_id, LONGEST_SESSION_ID, secret=True)
         rows = await QUERIES["open_session_cart"].rows(connection, _Opened, session_id=session_id)
     return rows[0].id
 
@@ -131,11 +134,3 @@ async def remove_item(
 def _check_quantity(quantity: int) -> None:
     if not 1 <= quantity <= LARGEST_QUANTITY:
         raise InvalidInputError("quantity", quantity, f"must be from 1 to {LARGEST_QUANTITY}")
-
-
-def _check_session(session_id: str | None) -> None:
-    if not session_id or len(session_id) > LONGEST_SESSION_ID:
-        # Whoever knows it has the cart, so it is not shown.
-        raise InvalidInputError(
-            "session_id", "…", f"must have 1 to {LONGEST_SESSION_ID} characters"
-        )

@@ -82,6 +82,8 @@ SELECT id FROM found UNION ALL SELECT id FROM made;
 
 -- name: add_item
 -- Put a product into a cart at its price of now, on the line it has there already if it has one.
+-- The cart is touched once a transaction: at a second time its foreign key would lock the user,
+-- whom a deletion has locked by then that waits for this cart.
 WITH cart AS (
     SELECT id FROM carts WHERE id = %(cart_id)s FOR NO KEY UPDATE
 ),
@@ -108,7 +110,9 @@ added AS (
 ),
 
 touched AS (
-    UPDATE carts SET updated_at = now() FROM added WHERE carts.id = added.cart_id
+    UPDATE carts SET updated_at = now()
+    FROM added
+    WHERE carts.id = added.cart_id AND carts.updated_at <> now()
 )
 
 SELECT
@@ -117,7 +121,7 @@ SELECT
     (SELECT id FROM added) AS item_id;
 
 -- name: set_quantity
--- Change a line's quantity, and its price to that of now.
+-- Change a line's quantity, and its price to that of now; the cart is touched as by add_item.
 WITH cart AS (
     SELECT id FROM carts WHERE id = %(cart_id)s FOR NO KEY UPDATE
 ),
@@ -132,13 +136,19 @@ changed AS (
         )
     FROM cart
     WHERE ci.cart_id = cart.id AND ci.id = %(item_id)s
-    RETURNING ci.cart_id
+    RETURNING ci.id, ci.cart_id
+),
+
+touched AS (
+    UPDATE carts SET updated_at = now()
+    FROM changed
+    WHERE carts.id = changed.cart_id AND carts.updated_at <> now()
 )
 
-UPDATE carts SET updated_at = now() FROM changed WHERE carts.id = changed.cart_id;
+SELECT id FROM changed;
 
 -- name: remove_item
--- Take a line out of a cart.
+-- Take a line out of a cart; the cart is touched as by add_item.
 WITH cart AS (
     SELECT id FROM carts WHERE id = %(cart_id)s FOR NO KEY UPDATE
 ),
@@ -147,7 +157,13 @@ removed AS (
     DELETE FROM cart_items AS ci
     USING cart
     WHERE ci.cart_id = cart.id AND ci.id = %(item_id)s
-    RETURNING ci.cart_id
+    RETURNING ci.id, ci.cart_id
+),
+
+touched AS (
+    UPDATE carts SET updated_at = now()
+    FROM removed
+    WHERE carts.id = removed.cart_id AND carts.updated_at <> now()
 )
 
-UPDATE carts SET updated_at = now() FROM removed WHERE carts.id = removed.cart_id;
+SELECT id FROM removed;

@@ -10,6 +10,7 @@ from shopflow.carts.models import Cart
 from shopflow.errors import NotFoundError
 from shopflow.ids import CartId, UserId
 from shopflow.postgres import queries
+from shopflow.text import storable
 
 QUERIES = queries.load(__package__)
 
@@ -29,9 +30,12 @@ async def get_cart(
     Raises:
         NotFoundError: when there is none of the three.
     """
+    if session_id is not None and not storable(session_id):
+        session_id = None
     cart = await QUERIES["get_cart"].document(
         connection, Cart, cart_id=cart_id, user_id=user_id, session_id=session_id
     )
     if cart is None:
-        raise NotFoundError("cart", cart_id or user_id or session_id)
+        # Whoever knows a session id has its cart, so it is not shown.
+        raise NotFoundError("cart", cart_id or user_id or "…")
     return cart

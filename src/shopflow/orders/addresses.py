@@ -7,6 +7,7 @@ import re
 import msgspec
 
 from shopflow.errors import InvalidInputError
+from shopflow.text import check_text
 
 _LONGEST = {
     "first_name": 100,
@@ -42,10 +43,8 @@ def check_address(name: str, address: Address) -> None:
     """
     for field, longest in _LONGEST.items():
         value = getattr(address, field)
-        if value is not None and not 1 <= len(value) <= longest:
-            raise InvalidInputError(
-                f"{name}.{field}", value, f"must have 1 to {longest} characters"
-            )
+        if value is not None:
+            check_text(f"{name}.{field}", value, longest)
     if not _COUNTRY_CODE.fullmatch(address.country_code):
         raise InvalidInputError(
             f"{name}.country_code", address.country_code, "must be two capitals, such as DE"

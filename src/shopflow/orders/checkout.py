@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 import msgspec
 from msgspec.structs import asdict
 from psycopg import AsyncConnection
 
-from shopflow.errors import InvalidInputError, NotFoundError
+from shopflow.errors import ConstraintViolatedError, InvalidInputError, NotFoundError
 from shopflow.ids import CartId, ProductId, ShippingMethodId, UserId, VariantId
 from shopflow.money import rounded
 from shopflow.orders.addresses import Address, check_address
 from shopflow.orders.errors import (
+    KEY_TAKEN,
     EmptyCartError,
     IdempotencyKeyTakenError,
     OutOfStockError,
@@ -27,6 +29,7 @@ from shopflow.orders.reading import QUERIES
 from shopflow.orders.totals import ShippingPrice, totals_of
 from shopflow.postgres.pool import Pool
 from shopflow.postgres.transactions import run_transaction
+from shopflow.text import check_text
 
 LONGEST_KEY = LONGEST_EMAIL = 255
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
@@ -39,13 +42,13 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         cart_id: the cart to order.
         idempotency_key: the caller's own name for this order, 1 to 255 characters, new for each
-            order and the same for each repetition.
+            order and the same for each repetition; keys are the whole shop's.
         shipping_address: where it goes.
         billing_address: None for the same.
         shipping_method_id: None for an order that is not charged for shipping.
         customer_email: None for that of the cart's user; guests have to give one.
         expected_total: what the customer was shown; None accepts the prices of now.
-        currency_code: ISO 4217, what the shop's prices are in.
+        currency_code: ISO 4217, what the shop's prices are in; USD when not given.
     """
 
     cart_id: CartId
@@ -82,21 +85,41 @@ class _Found(msgspec.Struct, frozen=True):
     lines: tuple[_Line, ...]
 
 
+class _PlacedBefore(PlacedOrder, frozen=True):
+    same_request: bool
+
+
+def fingerprint(checkout: Checkout) -> bytes:
+    """Return the SHA-256 of a checkout without its key: the same for an equal one, only.
+
+    A field that is None is left out, so that one added later does not change it.
+    """
+    total = checkout.expected_total
+    request = asdict(checkout) | {
+        "idempotency_key": None,
+        # 40 and 40.00 are the same total.
+        "expected_total": total if total is None else total.normalize(),
+    }
+    given = {name: value for name, value in request.items() if value is not None}
+    return sha256(msgspec.json.encode(given, order="sorted")).digest()
+
+
 async def place_order(pool: Pool, checkout: Checkout) -> PlacedOrder:
     """Order what is in the cart at the prices of now, in one transaction.
 
     Stock is taken, names, prices, images and addresses are copied into the order, and the cart is
     emptied; or nothing happens. Stock never goes below zero, a cart is ordered once however many
-    check it out, and an order once for each idempotency key: repeating it returns that order.
-    Waits for others who are ordering the same products.
+    check it out, and an order once for each idempotency key: repeating the same checkout returns
+    that order. Waits for others who are ordering the same products.
 
     Raises:
+        IdempotencyKeyTakenError: when another checkout was done with this key.
         EmptyCartError: when there is nothing in the cart.
         OutOfStockError: with every line that cannot be filled.
         PriceChangedError: when it does not come to `expected_total`.
         NotFoundError: when there is no such cart, or the shipping method is not offered for the
             shipping address.
-        InvalidInputError: for an address, key, e-mail address or currency that cannot be.
+        InvalidInputError: for an address, key, e-mail address, total or currency that cannot be.
         TransactionConflictError: when others got in the way too often; nothing was changed.
         CommitOutcomeUnknownError: when the connection was lost in the end: repeat it with the same
             key.
@@ -104,8 +127,10 @@ async def place_order(pool: Pool, checkout: Checkout) -> PlacedOrder:
     _check(checkout)
     try:
         return await run_transaction(pool, lambda connection: _place(connection, checkout))
-    except IdempotencyKeyTakenError:
-        # By another cart, in the moment since we looked; that order is committed now.
+    except ConstraintViolatedError as error:
+        if error.constraint != KEY_TAKEN:
+            raise
+        # Since we looked; that order is committed now.
         async with pool.connection() as connection:
             placed = await _placed_before(connection, checkout)
         if placed is None:
@@ -130,9 +155,17 @@ async def _place(connection: AsyncConnection[Any], checkout: Checkout) -> Placed
 async def _placed_before(
     connection: AsyncConnection[Any], checkout: Checkout
 ) -> PlacedOrder | None:
-    return await QUERIES["get_placed_order"].row(
-        connection, PlacedOrder, idempotency_key=checkout.idempotency_key
+    found = await QUERIES["get_placed_order"].row(
+        connection,
+        _PlacedBefore,
+        idempotency_key=checkout.idempotency_key,
+        fingerprint=fingerprint(checkout),
     )
+    if found is None:
+        return None
+    if not found.same_request:
+        raise IdempotencyKeyTakenError(checkout.idempotency_key)
+    return msgspec.convert(found, PlacedOrder, from_attributes=True)
 
 
 async def _read(connection: AsyncConnection[Any], checkout: Checkout) -> _Found:
@@ -182,6 +215,7 @@ async def _write(
         customer_email=email,
         currency_code=checkout.currency_code,
         idempotency_key=checkout.idempotency_key,
+        fingerprint=fingerprint(checkout),
         lines=_json([asdict(line) | {"subtotal": line.subtotal} for line in found.lines]),
         addresses=_json(_addresses(checkout)),
         **asdict(totals),
@@ -203,14 +237,20 @@ def _json(rows: object) -> str:
 
 
 def _check(checkout: Checkout) -> None:
-    key, currency = checkout.idempotency_key, checkout.currency_code
-    if not 1 <= len(key) <= LONGEST_KEY:
-        raise InvalidInputError("idempotency_key", key, f"must have 1 to {LONGEST_KEY} characters")
+    check_text("idempotency_key", checkout.idempotency_key, LONGEST_KEY)
+    currency, expected = checkout.currency_code, checkout.expected_total
     if not _CURRENCY_CODE.fullmatch(currency):
         raise InvalidInputError("currency_code", currency, "must be three capitals, such as EUR")
-    email = checkout.customer_email
-    if email is not None and not (len(email) <= LONGEST_EMAIL and _EMAIL.fullmatch(email)):
-        raise InvalidInputError("customer_email", email, "is not an e-mail address")
+    if expected is not None and not expected.is_finite():
+        raise InvalidInputError("expected_total", expected, "is not an amount of money")
+    if checkout.customer_email is not None:
+        _check_email(checkout.customer_email)
     check_address("shipping_address", checkout.shipping_address)
     if checkout.billing_address is not None:
         check_address("billing_address", checkout.billing_address)
+
+
+def _check_email(email: str) -> None:
+    check_text("customer_email", email, LONGEST_EMAIL)
+    if not _EMAIL.fullmatch(email):
+        raise InvalidInputError("customer_email", email, "is not an e-mail address")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 
 import msgspec
 
-from shopflow.errors import ShopflowError
+from shopflow.errors import ConstraintViolatedError, ShopflowError
 from shopflow.ids import ProductId, VariantId
 from shopflow.postgres import failures
 
@@ -60,12 +61,26 @@ class OrderStateError(ShopflowError):
 
 
 class IdempotencyKeyTakenError(ShopflowError):
-    """Another order has been placed with this idempotency key meanwhile."""
+    """Another request has placed an order with this idempotency key; nothing was ordered.
 
+    Attributes:
+        idempotency_key: the key.
+    """
+
+    def __init__(self, idempotency_key: str) -> None:
+        super().__init__(
+            f"idempotency key {idempotency_key!r} has been used for another order, nothing was"
+            " ordered: a new order needs a new key"
+        )
+        self.idempotency_key = idempotency_key
+
+
+KEY_TAKEN = "orders_idempotency_key_key"
 
 failures.register(
     {
         "orders_status_step": OrderStateError,
-        "orders_idempotency_key_key": IdempotencyKeyTakenError,
+        # Only who placed the order knows the key, and whether it is the same request.
+        KEY_TAKEN: partial(ConstraintViolatedError, KEY_TAKEN),
     }
 )

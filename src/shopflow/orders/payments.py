@@ -16,6 +16,7 @@ from shopflow.orders.reading import QUERIES
 from shopflow.orders.states import PaymentStatus, Status
 from shopflow.postgres.pool import Pool
 from shopflow.postgres.transactions import run_transaction
+from shopflow.text import check_text
 
 LONGEST_METHOD, LONGEST_BRAND = 50, 20
 _LAST_FOUR = re.compile(r"[0-9]{4}")
@@ -62,7 +63,7 @@ async def mark_paid(
         actor: who says so, for the history; None for the shop itself.
 
     Raises:
-        NotFoundError: when there is no such order.
+        NotFoundError: when there is no such order, or the actor is no such user.
         OrderStateError: when it is paid, cancelled or otherwise no longer to be paid.
         InvalidInputError: when the amount is not the total, or the other fields cannot be.
     """
@@ -77,7 +78,8 @@ async def _mark_paid(
     connection: AsyncConnection[Any], order_id: OrderId, payment: _Payment, actor: UserId | None
 ) -> PaymentId:
     reason = f"paid by {payment.method}"
-    await QUERIES["explain_change"].execute(connection, actor=actor, reason=reason)
+    if not await QUERIES["explain_change"].execute(connection, actor=actor, reason=reason):
+        raise NotFoundError("user", actor)
     paid = await QUERIES["capture_payment"].row(
         connection, _Paid, order_id=order_id, **msgspec.structs.asdict(payment)
     )
@@ -101,14 +103,9 @@ async def _refusal(
 
 
 def _check(payment: _Payment) -> None:
-    if not 1 <= len(payment.method) <= LONGEST_METHOD:
-        raise InvalidInputError(
-            "method", payment.method, f"must have 1 to {LONGEST_METHOD} characters"
-        )
-    if payment.card_brand is not None and len(payment.card_brand) > LONGEST_BRAND:
-        raise InvalidInputError(
-            "card_brand", payment.card_brand, f"must have at most {LONGEST_BRAND} characters"
-        )
+    check_text("method", payment.method, LONGEST_METHOD)
+    if payment.card_brand is not None:
+        check_text("card_brand", payment.card_brand, LONGEST_BRAND, shortest=0)
     if payment.card_last_four is not None and not _LAST_FOUR.fullmatch(payment.card_last_four):
         # It might be the whole number of a card, so it is not shown.
         raise InvalidInputError("card_last_four", "…", "must be four digits")

@@ -120,8 +120,21 @@ WHERE o.id = coalesce(
 );
 
 -- name: lock_cart
--- Hold the cart until the end: of two checkouts of it the second then finds it empty.
-SELECT id FROM carts WHERE id = %(cart_id)s FOR UPDATE;
+-- Hold the cart until the end: of two checkouts of it the second then finds it empty. Its user
+-- first, as the order needs it later and the deletion of a user takes that row before the cart.
+WITH owner AS MATERIALIZED (
+    SELECT u.id
+    FROM carts AS c
+    JOIN users AS u ON u.id = c.user_id
+    WHERE c.id = %(cart_id)s
+    FOR KEY SHARE OF u
+)
+
+SELECT c.id
+FROM carts AS c
+-- Always true; a condition is looked at before the row is locked.
+WHERE c.id = %(cart_id)s AND (SELECT count(*) FROM owner) >= 0
+FOR UPDATE OF c;
 
 -- name: lock_stock
 -- Hold the rows whose stock the cart takes, in the order in which everybody locks them: variants
@@ -197,10 +210,17 @@ FROM carts AS c
 WHERE c.id = %(cart_id)s;
 
 -- name: explain_change
--- Who changes the status of an order and why, for its history; until the transaction's end.
+-- Who changes the status of an order and why, for its history; until the transaction's end. No row
+-- when there is no such user. The history needs that row, and the deletion of a user takes it
+-- before the orders: so it is held before any order is touched.
+WITH actor AS MATERIALIZED (
+    SELECT id FROM users WHERE id = %(actor)s::uuid FOR KEY SHARE
+)
+
 SELECT
     set_config('shopflow.actor', coalesce(%(actor)s::uuid::text, ''), TRUE),
-    set_config('shopflow.reason', coalesce(%(reason)s::text, ''), TRUE);
+    set_config('shopflow.reason', coalesce(%(reason)s::text, ''), TRUE)
+WHERE %(actor)s::uuid IS NULL OR EXISTS (SELECT FROM actor);
 
 -- name: write_order
 -- Take the stock, write the order with its lines and addresses, empty the cart.
@@ -238,11 +258,11 @@ variant_stock AS (
 
 placed AS (
     INSERT INTO orders (
-        user_id, customer_email, currency_code, idempotency_key,
+        user_id, customer_email, currency_code, idempotency_key, idempotency_fingerprint,
         subtotal, discount_amount, shipping_amount, tax_amount, total_amount
     )
     VALUES (
-        %(user_id)s, %(customer_email)s, %(currency_code)s, %(idempotency_key)s,
+        %(user_id)s, %(customer_email)s, %(currency_code)s, %(idempotency_key)s, %(fingerprint)s,
         %(subtotal)s, %(discount_amount)s, %(shipping_amount)s, %(tax_amount)s, %(total_amount)s
     )
     RETURNING id, order_number, status, currency_code, total_amount, placed_at
@@ -289,8 +309,10 @@ emptied AS (
 SELECT id, order_number, status, currency_code, total_amount, placed_at FROM placed;
 
 -- name: get_placed_order
--- The order that was placed with this idempotency key.
-SELECT id, order_number, status, currency_code, total_amount, placed_at
+-- The order that was placed with this idempotency key, and whether by the same request.
+SELECT
+    id, order_number, status, currency_code, total_amount, placed_at,
+    idempotency_fingerprint IS NOT DISTINCT FROM %(fingerprint)s::bytea AS same_request
 FROM orders
 WHERE idempotency_key = %(idempotency_key)s;
 

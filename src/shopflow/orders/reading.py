@@ -10,6 +10,7 @@ from shopflow.errors import NotFoundError
 from shopflow.ids import OrderId
 from shopflow.orders.models import Order
 from shopflow.postgres import queries
+from shopflow.text import storable
 
 QUERIES = queries.load(__package__)
 
@@ -25,6 +26,8 @@ async def get_order(connection: AsyncConnection[Any], order_id: OrderId) -> Orde
 
 async def get_order_by_number(connection: AsyncConnection[Any], order_number: str) -> Order:
     """Return the order with this number, as the customer knows it; otherwise as `get_order`."""
+    if not storable(order_number):
+        raise NotFoundError("order", repr(order_number))
     return await _get(connection, order_number, id=None, order_number=order_number)
 
 

@@ -49,6 +49,8 @@ async def run_transaction(pool: Pool, work: Work[T], *, attempts: int = 5) -> T:
         TransactionError: inside another transaction, or when `work` swallowed the error of a
             statement, after which PostgreSQL answers COMMIT with a rollback.
         ShopflowError: the domain's error, when a deferred constraint failed at COMMIT.
+        psycopg.Error: any other failure of a statement, as it is: such as LockNotAvailable
+            (55P03) after lock_timeout and QueryCanceled (57014) after statement_timeout.
     """
     outer = _current.get()
     if outer is not None and outer.status is AsyncTransaction.Status.ACTIVE:
