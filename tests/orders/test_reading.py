@@ -181,6 +181,9 @@ async def test_unknown_orders_are_refused(shop: Shop) -> None:
         await shop.orders.get(OrderId(uuid4()))
     with pytest.raises(NotFoundError, match="no such order: 1"):
         await shop.orders.get_by_number("1")
+    for number in ("1\0", "1\ud800"):
+        with pytest.raises(NotFoundError, match="no such order: '1"):
+            await shop.orders.get_by_number(number)
 
 
 def plain(part: object) -> dict[str, object]:
