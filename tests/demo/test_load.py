@@ -24,6 +24,7 @@ BY_THE_CLOCK = {
     ("order_status_history", "id"),
     ("orders", "updated_at"),
     ("coupons", "updated_at"),
+    ("payments", "updated_at"),
 }
 
 
