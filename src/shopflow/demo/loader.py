@@ -79,7 +79,8 @@ async def load(
     """Fill an empty shop; the same seed and counts give the same rows, keys included.
 
     Only what a trigger writes by the real clock differs: the ids of order_status_history, and
-    updated_at of orders and coupons. It is one transaction, and statistics are gathered after it.
+    updated_at of orders, coupons and payments. It is one transaction; statistics are gathered
+    after it.
 
     Args:
         pool: the shop.
