@@ -53,7 +53,9 @@ def test_the_file_lies_here_or_where_the_environment_says(
     ("content", "message"),
     [
         ("schema = \n", r"shopflow.toml is not TOML"),
-        ("shcema = 'x'\n", r"unknown setting: shcema"),
+        ("shcema = 'x'\n", r"unknown setting: shcema \(file: .*shopflow\.toml\)"),
+        ("[server]\nport = 6000\n", r"shopflow\.toml: \[server\] is a table, .* top level"),
+        ("[home]\nx = 1\n", r"shopflow\.toml: \[home\] is a table"),
         ("processes = 'many'\n", r"processes \(file: .*\): must be a whole number, not 'many'"),
     ],
 )
@@ -62,6 +64,45 @@ def test_a_file_that_cannot_work_is_named(tmp_path: Path, content: str, message:
     file.write_text(content)
     with pytest.raises(ConfigurationError, match=message):
         load({}, file=file)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("SHOPFLOW_DATABSE_URL", "SHOPFLOW_DATABASE_URL"),
+        ("SHOPFLOW_DATABASE_URLS", "SHOPFLOW_DATABASE_URL"),
+        ("SHOPFLOW_HOEM", "SHOPFLOW_HOME"),
+        ("SHOPFLOW_PRT", "SHOPFLOW_PORT"),
+        ("SHOPFLOW_SHEMA", "SHOPFLOW_SCHEMA"),
+        ("SHOPFLOW_CONFG", "SHOPFLOW_CONFIG"),
+        ("SHOPFLOW_POOL_SIZE", "SHOPFLOW_POOL_MAX_SIZE"),
+    ],
+)
+def test_a_misspelt_variable_is_refused(name: str, meant: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        load({name: URL})
+    assert f"{name} in the environment is no setting; if {meant} is meant" in str(refused.value)
+    assert "hush" not in str(refused.value)
+    assert load({name: ""}).embedded
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        # What Kubernetes sets for services named shopflow and shopflow-database.
+        "SHOPFLOW_SERVICE_HOST",
+        "SHOPFLOW_SERVICE_PORT",
+        "SHOPFLOW_PORT_5432_TCP",
+        "SHOPFLOW_PORT_5432_TCP_ADDR",
+        "SHOPFLOW_PORT_5432_TCP_PROTO",
+        "SHOPFLOW_DATABASE_PORT",
+        "SHOPFLOW_DATABASE_SERVICE_HOST",
+        "SHOPFLOW_TOKEN",
+        "DATABASE_URLS",
+    ],
+)
+def test_a_variable_that_is_somebody_elses_is_ignored(name: str) -> None:
+    assert load({name: "5"}) == load({})
 
 
 def test_a_file_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
@@ -154,6 +195,37 @@ def test_a_url_that_cannot_work_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(ConfigurationError, match="must be a URL such as postgresql://") as refused:
         load({"DATABASE_URL": url})
     assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("foo-hush", r"must be a URL such as postgresql://user@host/database$"),
+        ("postgresql+asyncpg://me:hush@db/x", r"\+asyncpg is SQLAlchemy's and has to go$"),
+        ("postgres+psycopg://me:hush@db/x", r"begin with postgres://; \+psycopg is SQLAlchemy's"),
+        ("postgresql://me:hush@hush@db/x", r"more than one @ .* percent-encoded, @ as %40$"),
+        ("postgresql://me:hush@a@db", r"more than one @"),
+        ("postgresql://me:hush@a?hush@db/x", r"more than one @"),
+        ("postgresql://me:hu@sh@a:1,b:2/x", r"more than one @"),
+    ],
+)
+def test_a_url_that_libpq_would_misread_is_explained(url: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message) as refused:
+        load({"SHOPFLOW_DATABASE_URL": url})
+    assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:hu%40sh@a:1,b:2,[::1]:3/x?target_session_attrs=any",
+        "postgresql://me@db?options=a@b",
+        "postgresql://me@db/x?user=a@b@c",
+        "postgresql://@/x",
+    ],
+)
+def test_an_at_sign_that_libpq_reads_is_kept(url: str) -> None:
+    assert load({"DATABASE_URL": url}).database_url == url
 
 
 def test_a_home_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -28,6 +29,11 @@ SYSTEM_HOME = Path("/var/lib/shopflow")
 # slash libpq does not take, but no message about it may show it; what looks like a port stays.
 PASSWORD = re.compile(r"(?<=://)([^:@/?\[]*):(?:[^/]*|(?!/|\d+(?:[/,?]|$)).*)@")
 PASSWORD_PARAMETER = re.compile(r"(?<=[?&])(?:ssl)?password=[^&]*&?")
+# libpq ends the password at the first @ and shows what follows as the host, or as a parameter.
+UNQUOTED_PASSWORD = re.compile(r"[^/@]*@[^/@?]*(?:@|\?(?!\w+=)[^/]*@)")
+SQLALCHEMY_URL = re.compile(r"(postgres(?:ql)?)(\+\w+)://")
+# Near enough to be the same name misspelt: one letter too many, missing or in another place.
+SAME_NAME = 0.9
 # The roles of a shop are its schema's name and a suffix, and an identifier holds 63 bytes.
 SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,49}")
 
@@ -110,7 +116,8 @@ def load(
     given |= {key: (value, "argument") for key, value in overrides.items()}
     unknown = given.keys() - set(_PARSERS)
     if unknown:
-        raise ConfigurationError(f"unknown setting: {', '.join(sorted(unknown))}")
+        named = ", ".join(f"{key} ({given[key][1]})" for key in sorted(unknown))
+        raise ConfigurationError(f"unknown setting: {named}")
     values = {
         key: _parsed(key, value, source)
         for key, (value, source) in given.items()
@@ -125,10 +132,10 @@ def load(
             sources[key] = f"default for {environment}"
     values.setdefault("home", _default_home())
     if "database_url" not in values:
-        named = [key for key in ("PGHOST", "PGHOSTADDR", "PGSERVICE") if environ.get(key)]
-        if named:
+        servers = [key for key in ("PGHOST", "PGHOSTADDR", "PGSERVICE") if environ.get(key)]
+        if servers:
             values["server_from_pg_variables"] = True
-            sources["database_url"] = f"environment: {', '.join(named)}"
+            sources["database_url"] = f"environment: {', '.join(servers)}"
     return Settings(**values, sources=sources)
 
 
@@ -140,6 +147,7 @@ def _default_home() -> Path:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[object, Source]]:
+    _refuse_misspelt(environ)
     found: dict[str, tuple[object, Source]] = {}
     for field in _PARSERS:
         key = f"SHOPFLOW_{field.upper()}"
@@ -148,6 +156,18 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[object, Sou
     if "database_url" not in found and environ.get("DATABASE_URL"):
         found["database_url"] = (environ["DATABASE_URL"], "environment: DATABASE_URL")
     return found
+
+
+def _refuse_misspelt(environ: Mapping[str, str]) -> None:
+    """Refuse a variable that is nearly a setting; others may be Kubernetes' or somebody else's."""
+    known = {"SHOPFLOW_CONFIG", *(f"SHOPFLOW_{field.upper()}" for field in _PARSERS)}
+    for name in sorted(environ.keys() - known):
+        meant = get_close_matches(name, sorted(known), n=1, cutoff=SAME_NAME)
+        if name.startswith("SHOPFLOW_") and environ[name] and meant:
+            raise ConfigurationError(
+                f"{name} in the environment is no setting; if {meant[0]} is meant, rename it,"
+                " otherwise unset it"
+            )
 
 
 def _from_file(environ: Mapping[str, str], file: Path | None) -> dict[str, tuple[object, Source]]:
@@ -161,6 +181,11 @@ def _from_file(environ: Mapping[str, str], file: Path | None) -> dict[str, tuple
         raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path} is not TOML: {error}") from error
+    for key, value in content.items():
+        if isinstance(value, dict):
+            raise ConfigurationError(
+                f"{path}: [{key}] is a table, and settings stand at the top level, in no table"
+            )
     return {key: (value, f"file: {path}") for key, value in content.items()}
 
 
@@ -174,8 +199,8 @@ def _parsed(key: str, value: object, source: Source) -> Any:
     try:
         return _PARSERS[key](value)
     except (ValueError, TypeError) as error:
-        shown = "the value" if key == "database_url" else repr(value)
-        raise ConfigurationError(f"{key} ({source}): {error}, not {shown}") from None
+        shown = "" if key == "database_url" else f", not {value!r}"
+        raise ConfigurationError(f"{key} ({source}): {error}{shown}") from None
 
 
 def _one_of_environments(value: object) -> Environment:
@@ -194,9 +219,19 @@ def _schema(value: object) -> str:
 
 def _url(value: object) -> str:
     # Not urlsplit: libpq takes several hosts, and some Pythons then see a broken IPv6 address.
-    if not str(value).startswith(("postgresql://", "postgres://")):
+    url = str(value)
+    if driver := SQLALCHEMY_URL.match(url):
+        raise ValueError(
+            f"must begin with {driver[1]}://; {driver[2]} is SQLAlchemy's and has to go"
+        )
+    if not url.startswith(("postgresql://", "postgres://")):
         raise ValueError("must be a URL such as postgresql://user@host/database")
-    return str(value)
+    if UNQUOTED_PASSWORD.match(url.partition("://")[2]):
+        raise ValueError(
+            "has more than one @ before the path: special characters of the password must be"
+            " percent-encoded, @ as %40"
+        )
+    return url
 
 
 def _number(kind: Callable[[str], Any], low: float, high: float) -> Callable[[object], Any]:
