@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from shopflow.migrations import env
+from shopflow.migrations.files import VERSIONS
 from shopflow.settings import Settings
 
 pytestmark = pytest.mark.acceptance
 SHOPFLOW = Path(sys.executable).with_name("shopflow")
-NEWEST = max(Path(env.__file__).with_name("versions").glob("2*.py")).name[:14]
+NEWEST = max(VERSIONS.glob("2*.py")).name[:14]
 
 
 def run(
@@ -100,6 +101,14 @@ def test_new_writes_into_the_directory_named(settings: Settings, tmp_path: Path)
     path = Path(done.stdout.strip())
     assert path.parent == tmp_path / "own"
     assert path.name.endswith("_add_a_table.py")
+
+
+def test_new_without_a_directory_writes_nothing(settings: Settings) -> None:
+    before = sorted(VERSIONS.iterdir())
+    done = run(settings, "new", "Add a table")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "SHOPFLOW_MIGRATIONS" in done.stderr
+    assert sorted(VERSIONS.iterdir()) == before
 
 
 def test_a_wrong_description_is_a_line_and_not_a_traceback(settings: Settings) -> None:

@@ -39,17 +39,22 @@ def test_the_next_one_follows_even_within_the_same_second(shop: Settings) -> Non
     assert script.dependencies is None
 
 
-def test_without_a_directory_it_is_ours_in_a_checkout(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_only_an_explicit_flag_writes_among_ours(
+    tmp_path: Path, shop: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy = tmp_path / "src" / "shopflow" / "migrations" / "versions"
     copy.mkdir(parents=True)
     monkeypatch.setattr(authoring, "VERSIONS", copy)
-    with pytest.raises(MigrationError, match="--directory"):
-        runner.new(load({}), "one")
+    with pytest.raises(MigrationError, match="--shopflow is for a checkout"):
+        runner.new(shop, "one", shopflow=True)
     (tmp_path / "pyproject.toml").touch()
-    first = runner.new(load({}), "one", now=NOW)
-    second = runner.new(load({}), "two", now=NOW)
+    with pytest.raises(MigrationError, match=r"set SHOPFLOW_MIGRATIONS .* --directory"):
+        runner.new(load({}), "one")
+    with pytest.raises(MigrationError, match="not both"):
+        runner.new(shop, "one", shopflow=True, directory=tmp_path)
+    assert list(copy.iterdir()) == []
+    first = runner.new(shop, "one", shopflow=True, now=NOW)
+    second = runner.new(load({}), "two", shopflow=True, now=NOW)
     assert [first.parent, second.parent] == [copy, copy]
 
 

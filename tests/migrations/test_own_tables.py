@@ -54,7 +54,7 @@ def test_the_commands_of_the_page_work(settings: Settings, tmp_path: Path) -> No
     }
     done = subprocess.run(
         ["bash", "-euc", script],
-        cwd=tmp_path,
+        cwd=tmp_path,  # as docs/howto, which the page says to work in
         env=environment,
         capture_output=True,
         text=True,

@@ -12,7 +12,8 @@ from cyclopts import Parameter
 
 from shopflow import settings as settings_module
 from shopflow.cli.output import show_json, show_pairs, show_table, tell
-from shopflow.errors import MigrationError, ServerError
+from shopflow.cli.target import require_running
+from shopflow.errors import MigrationError
 from shopflow.migrations import runner
 from shopflow.migrations.loss import Loss
 from shopflow.postgres.embedded import Server
@@ -74,8 +75,7 @@ def status(*, json: bool = False) -> None:
         json: print a JSON object.
     """
     settings = settings_module.load()
-    if settings.embedded and Server(settings).state() != "running":
-        raise ServerError("the server does not run: start it with shopflow up")
+    require_running(settings)
     found = runner.status(settings)
     if json:
         pending = [migration.revision for migration in found.pending]
@@ -133,15 +133,24 @@ def sql(target: str = "heads", *, since: str | None = None) -> None:
 
 
 @app.command
-def new(description: str, *, directory: Path | None = None, branch: str = "shop") -> None:
-    """Write the file of a new migration, for the shop's own tables or in a checkout of ShopFlow.
+def new(
+    description: str,
+    *,
+    directory: Path | None = None,
+    shopflow: bool = False,
+    branch: str = "shop",
+) -> None:
+    """Write the file of a new migration, for the shop's own tables or for ShopFlow itself.
 
     Args:
         description: what it does, in a few words.
         directory: where, by default `SHOPFLOW_MIGRATIONS`.
+        shopflow: among ShopFlow's own, in a checkout of ShopFlow.
         branch: the name of the branch that the first one in a directory begins.
     """
-    print(runner.new(settings_module.load(), description, directory=directory, branch=branch))
+    settings = settings_module.load()
+    path = runner.new(settings, description, directory=directory, shopflow=shopflow, branch=branch)
+    print(path)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ def new(
     description: str,
     *,
     directory: Path | None = None,
+    shopflow: bool = False,
     branch: str = "shop",
     now: datetime | None = None,
 ) -> Path:
@@ -32,7 +33,8 @@ def new(
     Args:
         settings: the shop.
         description: what it does, in a few words; part of the file's name.
-        directory: where, by default `settings.migrations`, or in a checkout ShopFlow's own.
+        directory: where, by default `settings.migrations`.
+        shopflow: write it among ShopFlow's own, which only a checkout has.
         branch: the name of the branch, when this is the first of its directory.
         now: the time in its name, by default the present.
 
@@ -44,7 +46,7 @@ def new(
         raise InvalidInputError("description", description, "must say in a line what it does")
     if not _LABEL.fullmatch(branch):
         raise InvalidInputError("branch", branch, "must be a lower-case name")
-    target = (directory or settings.migrations or _own()).absolute()
+    target = _target(settings, directory, shopflow=shopflow).absolute()
     target.mkdir(parents=True, exist_ok=True)
     files = Files([VERSIONS] if target == VERSIONS else [VERSIONS, target])
     ours, before = _parents(files, target)
@@ -61,12 +63,20 @@ def new(
     return Path(script.path)
 
 
-def _own() -> Path:
-    if (VERSIONS.parents[3] / "pyproject.toml").is_file():
+def _target(settings: Settings, directory: Path | None, *, shopflow: bool) -> Path:
+    if shopflow and directory:
+        raise MigrationError("either --directory or --shopflow says where it goes, not both")
+    if shopflow:
+        if not (VERSIONS.parents[3] / "pyproject.toml").is_file():
+            raise MigrationError("--shopflow is for a checkout of ShopFlow, and this is none")
         return VERSIONS
-    raise MigrationError(
-        "name the directory of your own migrations with --directory or SHOPFLOW_MIGRATIONS"
-    )
+    target = directory or settings.migrations
+    if target is None:
+        raise MigrationError(
+            "nothing says where your own migrations are: set SHOPFLOW_MIGRATIONS to their"
+            " directory, or name it with --directory"
+        )
+    return target
 
 
 def _parents(files: Files, target: Path) -> tuple[Script | None, Script | None]:
