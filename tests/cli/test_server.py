@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,58 +13,14 @@ import psycopg
 import pytest
 
 from shopflow import settings as settings_module
-from shopflow.cli import main
 from shopflow.postgres import pgpass
 from shopflow.postgres.embedded import Server
 from shopflow.postgres.server_home import Home
 from shopflow.settings import Settings
+from tests.cli.conftest import SHOPFLOW, Run, environment, shopflow
 from tests.conftest import fast_disk, fast_home, reachable_directory
 
-SHOPFLOW = Path(sys.executable).with_name("shopflow")
-Run = Callable[..., subprocess.CompletedProcess[str]]
 pytestmark = pytest.mark.acceptance
-
-
-def environment(**given: object) -> dict[str, str]:
-    """This process's environment without what would choose another server."""
-    kept = {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith(("SHOPFLOW_", "PG")) and key != "DATABASE_URL"
-    }
-    return kept | {key: str(value) for key, value in given.items()}
-
-
-def shopflow(*arguments: str, **given: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [SHOPFLOW, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment(**given),
-        cwd="/",
-        timeout=120,
-    )
-
-
-@pytest.fixture
-def inside(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """As `shopflow`, in this process: half a second less a call."""
-
-    def run(*arguments: str, **given: object) -> subprocess.CompletedProcess[str]:
-        with monkeypatch.context() as patch:
-            for name in os.environ.keys() - environment().keys():
-                patch.delenv(name)
-            for name, value in given.items():
-                patch.setenv(name, str(value))
-            patch.setattr(sys, "argv", ["shopflow", *arguments])
-            with pytest.raises(SystemExit) as end:
-                main()
-        said = capsys.readouterr()
-        assert isinstance(end.value.code, int | None)
-        return subprocess.CompletedProcess(arguments, end.value.code or 0, said.out, said.err)
-
-    return run
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
@@ -116,14 +71,6 @@ def read_until(process: subprocess.Popen[str], text: str) -> str:
         if text in line:
             return said
     raise AssertionError(said)
-
-
-@pytest.fixture
-def external(empty_settings: Settings, test_server: Settings) -> str:
-    """The URL, with its password, of a server that is not ShopFlow's to start."""
-    assert empty_settings.database_url is not None
-    whole = Server(test_server).url(with_password=True)
-    return urlsplit(whole)._replace(path=urlsplit(empty_settings.database_url).path).geturl()
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

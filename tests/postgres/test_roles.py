@@ -182,6 +182,42 @@ def test_a_login_that_is_no_superuser_makes_them_too(
     admin.execute("DROP ROLE rented_app, rented_readonly, rented_monitor, rented_owner")
 
 
+def test_a_login_that_may_not_is_told_what_an_administrator_has_to_run(
+    test_server: Settings, admin: psycopg.Connection
+) -> None:
+    admin.execute("CREATE ROLE plain_owner LOGIN PASSWORD 'for this test'")
+    admin.execute("CREATE ROLE plain_app LOGIN PASSWORD 'for this test'")
+    with new_database(admin, test_server) as empty:
+        database = (empty.database_url or "").split("?")[0].rpartition("/")[2]
+        admin.execute(
+            sql.SQL("ALTER DATABASE {} OWNER TO plain_owner").format(sql.Identifier(database))
+        )
+        at = f"for%20this%20test@127.0.0.1:{admin.info.port}/{database}"
+        owner, app = (
+            msgspec.structs.replace(empty, schema="plain", database_url=f"postgresql://{who}:{at}")
+            for who in ("plain_owner", "plain_app")
+        )
+        runner.up(owner)
+        with psycopg.connect(conninfo(owner), autocommit=True) as connection:
+            with pytest.raises(roles.RolesRefusedError, match="permission denied") as refused:
+                roles.create(connection, owner)
+            told = str(refused.value)
+            statements = told.partition("administrator run: ")[2]
+            assert statements == (
+                "ALTER ROLE plain_owner CREATEROLE; "
+                "GRANT plain_app TO plain_owner WITH ADMIN OPTION;"
+            )
+            admin.execute(statements.encode())
+            made = {role.name: role.created for role in roles.create(connection, owner)}
+        assert made["plain_readonly"]
+        with (
+            psycopg.connect(conninfo(app), autocommit=True) as connection,
+            pytest.raises(roles.RolesRefusedError, match="as the owner, not as plain_app"),
+        ):
+            roles.create(connection, app)
+    admin.execute("DROP ROLE plain_app, plain_readonly, plain_monitor, plain_owner")
+
+
 def test_what_a_superuser_migrated_belongs_to_the_owner_role(
     test_server: Settings, admin: psycopg.Connection
 ) -> None:

@@ -3,7 +3,7 @@
 import sys
 
 import cyclopts
-from psycopg import OperationalError
+from psycopg import Error as DatabaseError
 
 import shopflow
 from shopflow.errors import ShopflowError
@@ -54,8 +54,10 @@ def main() -> None:
             app[name]
     try:
         sys.exit(app(arguments))
-    except (ShopflowError, OperationalError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    except (ShopflowError, DatabaseError) as error:
+        # Only the server's first line: its DETAIL quotes rows.
+        said = (isinstance(error, DatabaseError) and error.diag.message_primary) or str(error)
+        print(f"error: {' '.join(said.split())}", file=sys.stderr)
         sys.exit(1)
     except BrokenPipeError:
         # The reader of our output had enough, as `head` does.

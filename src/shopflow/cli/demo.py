@@ -1,6 +1,7 @@
 """`shopflow demo`: a generated shop to try things out with."""
 
 import asyncio
+from contextlib import ExitStack
 
 import cyclopts
 from rich.console import Console
@@ -11,8 +12,7 @@ from shopflow import demo
 from shopflow import settings as settings_module
 from shopflow.cli.first_order import order
 from shopflow.cli.output import show_json, show_pairs
-from shopflow.errors import ServerError
-from shopflow.postgres.embedded import Server
+from shopflow.cli.target import refuse_production, require_running
 from shopflow.postgres.pool import Pool
 from shopflow.settings import Settings
 
@@ -24,7 +24,8 @@ app.command(order)
 def load(*, products: int = 1000, seed: int = 1, json: bool = False) -> None:
     """Fill the shop, which must be empty, with a generated one, or leave it as it is.
 
-    The same products and seed make the same shop. Its users cannot sign in.
+    The same products and seed make the same shop. Its users cannot sign in. Refused when the
+    environment is production.
 
     Args:
         products: how many products; users, reviews, orders and the rest follow from it.
@@ -32,8 +33,8 @@ def load(*, products: int = 1000, seed: int = 1, json: bool = False) -> None:
         json: print a JSON object: products, seed, rows by table, seconds, rows_per_second.
     """
     settings = settings_module.load()
-    if settings.embedded and Server(settings).state() != "running":
-        raise ServerError("the server does not run: start it with shopflow up")
+    refuse_production(settings)
+    require_running(settings)
     report = load_with_progress(settings, products=products, seed=seed)
     if json:
         show_json(report)
@@ -57,17 +58,18 @@ async def _load(settings: Settings, products: int, seed: int) -> demo.DemoReport
         _Rate(),
         TimeRemainingColumn(),
     )
+    bar = Progress(*columns, console=Console(stderr=True))
+    task = bar.add_task("", total=None)
     try:
-        with Progress(*columns, console=Console(stderr=True)) as bar:
-            task = bar.add_task("preparing", total=None)
-            return await demo.load(
-                pool,
-                products=products,
-                seed=seed,
-                progress=lambda what, done, total: bar.update(
-                    task, description=what, completed=done, total=total
-                ),
-            )
+        with ExitStack() as shown:
+
+            def show(what: str, done: int, total: int) -> None:
+                # Not before there is progress: a refused load has none.
+                if not bar.live.is_started:
+                    shown.enter_context(bar)
+                bar.update(task, description=what, completed=done, total=total)
+
+            return await demo.load(pool, products=products, seed=seed, progress=show)
     finally:
         await pool.close()
 

@@ -4,6 +4,7 @@ import asyncio
 
 from shopflow import settings as settings_module
 from shopflow.cli.output import show_json, show_pairs
+from shopflow.cli.target import refuse_production, require_running
 from shopflow.demo.first_order import take_order
 from shopflow.orders.models import Order
 from shopflow.settings import Settings
@@ -13,10 +14,15 @@ from shopflow.shop import open_shop
 def order(*, json: bool = False) -> None:
     """Buy one piece of the newest product in stock, as a guest with a card, and show the order.
 
+    Refused when the environment is production: the order would be a real one.
+
     Args:
         json: print the whole order as a JSON object.
     """
-    taken = asyncio.run(_take(settings_module.load()))
+    settings = settings_module.load()
+    refuse_production(settings)
+    require_running(settings)
+    taken = asyncio.run(_take(settings))
     if json:
         show_json(taken)
         return

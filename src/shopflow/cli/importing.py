@@ -12,6 +12,7 @@ from rich.progress import Progress as Bar
 
 from shopflow import settings as settings_module
 from shopflow.cli.output import show_json, show_pairs, tell
+from shopflow.cli.target import require_running
 from shopflow.importers.report import (
     Changes,
     ImportRefusedError,
@@ -50,6 +51,7 @@ def shopify(
         json: print a JSON object.
     """
     settings = settings_module.load()
+    require_running(settings)
     try:
         with _bar() as progress:
             report = asyncio.run(_import(settings, (file, *files), skip_bad, dry_run, progress))

@@ -4,8 +4,8 @@ import psycopg
 
 from shopflow import settings as settings_module
 from shopflow.cli.output import show_json, show_table, tell
+from shopflow.cli.target import login_conninfo, require_running
 from shopflow.postgres import roles as shop_roles
-from shopflow.postgres.conninfo import conninfo
 from shopflow.postgres.embedded import Server
 from shopflow.postgres.roles import Role
 from shopflow.settings import Settings
@@ -37,8 +37,9 @@ def roles(*, json: bool = False) -> None:
 
 def _create(settings: Settings) -> list[Role]:
     if not settings.embedded:
-        with psycopg.connect(conninfo(settings), autocommit=True) as connection:
+        with psycopg.connect(login_conninfo(settings), autocommit=True) as connection:
             return shop_roles.create(connection, settings)
+    require_running(settings)
     server = Server(settings)
     server.start()
     with psycopg.connect(server.superuser_conninfo(), autocommit=True) as connection:

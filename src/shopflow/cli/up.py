@@ -10,9 +10,9 @@ import psycopg
 from shopflow import settings as settings_module
 from shopflow.cli.demo import load_with_progress
 from shopflow.cli.output import program, show_pairs, tell
+from shopflow.cli.target import described, login_conninfo, refuse_production
 from shopflow.demo.loader import ShopNotEmptyError
 from shopflow.migrations import runner
-from shopflow.postgres.conninfo import conninfo
 from shopflow.postgres.embedded import Server
 from shopflow.settings import Settings
 
@@ -27,16 +27,20 @@ def up(*, demo: bool = False, once: bool = False) -> None:
     brought up there.
 
     Args:
-        demo: load a generated shop of 1,000 products if this one is empty.
+        demo: load a generated shop of 1,000 products if this one is empty; not in production.
         once: return when everything is ready, and leave the server running.
     """
     settings = settings_module.load()
+    if demo:
+        refuse_production(settings)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     server = Server(settings)
     started = server.start(tell) if settings.embedded else "attached"
     keep = started == "attached"
     try:
+        if not settings.embedded:
+            _tell_target(settings)
         runner.up(settings, report=tell)
         if demo:
             _load_demo(settings)
@@ -54,7 +58,15 @@ def _load_demo(settings: Settings) -> None:
     try:
         load_with_progress(settings, products=1000, seed=1)
     except ShopNotEmptyError as error:
-        tell(f"no demo loaded: {error}")
+        stay = "it stays" if sum(error.found.values()) == 1 else "they stay"
+        tell(f"the shop holds {error.what} already: {stay}")
+
+
+def _tell_target(settings: Settings) -> None:
+    """Say where the schema goes, before anything is written there."""
+    with psycopg.connect(login_conninfo(settings)) as connection:
+        pairs = described(connection.info, settings)
+    tell("working on " + ", ".join(f"{name} {value}" for name, value in pairs))
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
@@ -62,12 +74,15 @@ def _end(_number: int, _frame: FrameType | None) -> None:
 
 
 def _show_ready(settings: Settings) -> None:
-    with psycopg.connect(conninfo(settings)) as connection:
+    with psycopg.connect(login_conninfo(settings)) as connection:
         version = connection.info.parameter_status("server_version")
+        target = described(connection.info, settings)
     pairs: list[tuple[str, object]] = [("PostgreSQL", version)]
     if settings.embedded:
         found = Server(settings).status()
         pairs += [("data", found.data), ("URL", found.url)]
+    else:
+        pairs += target
     # A machine without PostgreSQL has no psql of its own.
     show_pairs([*pairs, ("next", f"{program()} psql"), ("", f"{program()} status")])
     sys.stdout.flush()

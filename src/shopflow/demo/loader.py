@@ -32,6 +32,13 @@ _REAL = {
     "demo_orders": "orders",
     "demo_steps": "order_status_history",
 }
+_ONE = {
+    "products": "product",
+    "categories": "category",
+    "brands": "brand",
+    "coupons": "coupon",
+    "orders": "order",
+}
 
 
 class ShopNotEmptyError(ShopflowError):
@@ -39,15 +46,18 @@ class ShopNotEmptyError(ShopflowError):
 
     Attributes:
         found: how many rows there are, by table.
+        what: the same in words.
     """
 
     def __init__(self, found: Mapping[str, int]) -> None:
-        what = ", ".join(f"{count} {table}" for table, count in found.items())
+        self.found = found
+        self.what = ", ".join(
+            f"{count} {_ONE[table] if count == 1 else table}" for table, count in found.items()
+        )
         super().__init__(
-            f"the shop holds {what}; the demo is loaded into an empty shop: "
+            f"the shop holds {self.what}; the demo is loaded into an empty shop: "
             "use another database or SHOPFLOW_SCHEMA"
         )
-        self.found = found
 
 
 class DemoReport(msgspec.Struct, frozen=True):

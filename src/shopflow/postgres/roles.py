@@ -9,6 +9,8 @@ import msgspec
 from psycopg import Connection, errors, sql
 from psycopg.rows import class_row
 
+from shopflow.errors import ShopflowError
+from shopflow.postgres.conninfo import check_server_version
 from shopflow.settings import Settings
 
 Kind = Literal["owner", "app", "readonly", "monitor"]
@@ -33,6 +35,10 @@ SECRET_COLUMNS: Mapping[str, set[str]] = {
     "password_resets": {"token_hash"},
     "carts": {"session_id"},
 }
+
+
+class RolesRefusedError(ShopflowError):
+    """The login may not make the shop's roles; the message says what an administrator has to do."""
 
 
 class Role(msgspec.Struct, frozen=True):
@@ -64,14 +70,19 @@ def create(connection: Connection, settings: Settings) -> list[Role]:
         settings: whose `schema` names the roles.
 
     Raises:
-        psycopg.errors.InsufficientPrivilege: when the login may not make roles.
+        RolesRefusedError: when the login may not make roles or change them.
+        ServerError: when the server is older than PostgreSQL 18.
     """
-    with connection.transaction():
-        made = {kind: _create_role(connection, name_of(settings, kind)) for kind in PURPOSE}
-        _let_set_role(connection, settings)
-        _set_defaults(connection, settings)
-        hint = _grant_statistics(connection, name_of(settings, "monitor"))
-        grant(connection, settings)
+    check_server_version(connection)
+    try:
+        with connection.transaction():
+            made = {kind: _create_role(connection, name_of(settings, kind)) for kind in PURPOSE}
+            _let_set_role(connection, settings)
+            _set_defaults(connection, settings)
+            hint = _grant_statistics(connection, name_of(settings, "monitor"))
+            grant(connection, settings)
+    except errors.InsufficientPrivilege as error:
+        raise RolesRefusedError(_remedy(connection, settings, error)) from error
     return [
         Role(name_of(settings, kind), purpose, made[kind], hint if kind == "monitor" else None)
         for kind, purpose in PURPOSE.items()
@@ -95,6 +106,27 @@ def grant(connection: Connection, settings: Settings) -> None:
         for kind in sorted(existing - {"owner"}):
             _execute_all(connection, _rights(settings, kind, tables))
         _execute_all(connection, _hide_trigger_functions(connection, settings.schema))
+
+
+def _remedy(connection: Connection, settings: Settings, error: errors.InsufficientPrivilege) -> str:
+    names = [name_of(settings, kind) for kind in PURPOSE]
+    login = connection.info.user
+    if login in names[1:]:
+        return f"{login} may not change the shop's roles: run this as the owner, not as {login}"
+    lacking = connection.execute(
+        """
+        SELECT format('ALTER ROLE %%I CREATEROLE', rolname) FROM pg_roles
+        WHERE rolname = session_user AND NOT rolcreaterole
+        UNION ALL
+        SELECT format('GRANT %%I TO %%I WITH ADMIN OPTION', rolname, session_user) FROM pg_roles
+        WHERE rolname = ANY(%(names)s) AND rolname <> session_user
+            AND NOT pg_has_role(session_user, oid, 'MEMBER WITH ADMIN OPTION')
+        """,
+        {"names": names},
+    ).fetchall()
+    statements = "; ".join(statement for (statement,) in lacking)
+    todo = f"have an administrator run: {statements};" if lacking else "run this as a superuser"
+    return f"{login} may not make the shop's roles ({error.diag.message_primary}): {todo}"
 
 
 def _create_role(connection: Connection, name: str) -> bool:
