@@ -91,11 +91,11 @@ def test_url_of_a_role_is_for_the_embedded_server(
         assert (ran.returncode, ran.stdout) == (1, "")
         assert ran.stderr.startswith("error: --role is for the embedded server")
     given = {"SHOPFLOW_HOME": str(test_server.home), "SHOPFLOW_SCHEMA": "unmade"}
-    for arguments in (("--role", "app"), ("--role", "app", "--with-password")):
+    for arguments in (("--role", "app"), ("--role", "app", "--with-password"), ("--role", "owner")):
         ran = inside("url", *arguments, **given)
         assert (ran.returncode, ran.stdout) == (1, "")
         assert ran.stderr == (
-            "error: there is no role unmade_app yet: make it with shopflow roles\n"
+            f"error: there is no role unmade_{arguments[1]} yet: make it with shopflow roles\n"
         )
 
 
@@ -128,7 +128,12 @@ def test_what_the_database_refuses_is_one_line_without_detail(
     admin.execute("CREATE ROLE nobody_special LOGIN PASSWORD 'for this test'")
     host, database = f"127.0.0.1:{admin.info.port}", url.split("?")[0].rpartition("/")[2]
     plain = f"postgresql://nobody_special:for%20this%20test@{host}/{database}"
-    roles = inside("roles", DATABASE_URL=plain, SHOPFLOW_SCHEMA="special")
+    roles = inside(
+        "roles",
+        DATABASE_URL=plain,
+        SHOPFLOW_SCHEMA="special",
+        SHOPFLOW_DATABASE_ROLE="not_made_yet",
+    )
     assert roles.returncode == 1
     assert roles.stderr.startswith("error: nobody_special may not make the shop's roles")
     assert roles.stderr.count("\n") == 1

@@ -11,10 +11,10 @@ from psycopg.conninfo import conninfo_to_dict
 
 from shopflow import settings as settings_module
 from shopflow.cli.output import show_json, show_pairs
-from shopflow.cli.target import login_conninfo, require_running
+from shopflow.cli.target import require_running
 from shopflow.errors import ServerError
 from shopflow.postgres import pgpass, roles
-from shopflow.postgres.conninfo import check_server_version
+from shopflow.postgres.conninfo import check_server_version, conninfo
 from shopflow.postgres.embedded import Server
 from shopflow.postgres.server_home import Home
 from shopflow.settings import Settings, without_password
@@ -128,13 +128,13 @@ def _embedded_url(settings: Settings, role: roles.Kind, *, with_password: bool) 
     server, name = Server(settings), roles.name_of(settings, role)
     # Says so when there is no server at all.
     plain = server.url(role=name)
-    if role != "owner" and name not in pgpass.read(Home(settings.home)):
+    if name not in pgpass.read(Home(settings.home)):
         raise ServerError(f"there is no role {name} yet: make it with shopflow roles")
     return server.url(with_password=True, role=name) if with_password else plain
 
 
 def _external_status(settings: Settings) -> ExternalStatus:
-    with psycopg.connect(login_conninfo(settings)) as connection:
+    with psycopg.connect(conninfo(settings)) as connection:
         info = connection.info
         problem = _problem(connection)
         version = info.parameter_status("server_version") or ""

@@ -125,8 +125,9 @@ def _remedy(connection: Connection, settings: Settings, error: errors.Insufficie
         {"names": names},
     ).fetchall()
     statements = "; ".join(statement for (statement,) in lacking)
-    todo = f"have an administrator run: {statements};" if lacking else "run this as a superuser"
-    return f"{login} may not make the shop's roles ({error.diag.message_primary}): {todo}"
+    todo = f"have an administrator run {statements}; or " if lacking else ""
+    said = f"{login} may not make the shop's roles ({error.diag.message_primary})"
+    return f"{said}: {todo}run this as a superuser"
 
 
 def _create_role(connection: Connection, name: str) -> bool:
