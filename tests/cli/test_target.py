@@ -83,6 +83,14 @@ def test_the_demo_finds_a_shop_that_it_leaves_alone(inside: Run, settings: Setti
     assert none.stderr == "error: products: must be at least 1 (got 0)\n"
 
 
+def test_a_second_demo_is_no_failure(settings: Settings) -> None:
+    given = {"DATABASE_URL": settings.database_url}
+    assert shopflow("demo", "load", "--products", "20", **given).returncode == 0
+    up = shopflow("up", "--once", "--demo", **given)
+    assert up.returncode == 0
+    assert up.stderr.splitlines()[1:] == ["the shop holds 20 products already: they stay"]
+
+
 def test_url_of_a_role_is_for_the_embedded_server(
     inside: Run, external: str, test_server: Settings
 ) -> None:

@@ -58,8 +58,9 @@ def _load_demo(settings: Settings) -> None:
     try:
         load_with_progress(settings, products=1000, seed=1)
     except ShopNotEmptyError as error:
-        stay = "it stays" if sum(error.found.values()) == 1 else "they stay"
-        tell(f"the shop holds {error.what} already: {stay}")
+        first, *_ = error.what.split(", ")
+        stay = "it stays" if first.startswith("1 ") else "they stay"
+        tell(f"the shop holds {first} already: {stay}")
 
 
 def _tell_target(settings: Settings) -> None:
