@@ -9,7 +9,7 @@ import pytest
 
 from shopflow.migrations import env
 from shopflow.migrations.files import VERSIONS
-from shopflow.settings import Settings
+from shopflow.settings import Settings, load
 
 pytestmark = pytest.mark.acceptance
 SHOPFLOW = Path(sys.executable).with_name("shopflow")
@@ -22,12 +22,11 @@ def run(
     stdin: int = subprocess.DEVNULL,
     environment: str = "development",
 ) -> "subprocess.CompletedProcess[str]":
-    assert settings.database_url
     variables = {
         "PATH": os.environ["PATH"],
         "SHOPFLOW_ENVIRONMENT": environment,
         "SHOPFLOW_HOME": str(settings.home),
-        "SHOPFLOW_DATABASE_URL": settings.database_url,
+        "SHOPFLOW_DATABASE_URL": settings.database_url or "",
     }
     return subprocess.run(
         [SHOPFLOW, "migrate", *arguments],
@@ -101,6 +100,18 @@ def test_new_writes_into_the_directory_named(settings: Settings, tmp_path: Path)
     path = Path(done.stdout.strip())
     assert path.parent == tmp_path / "own"
     assert path.name.endswith("_add_a_table.py")
+
+
+def test_sql_of_a_stopped_server_says_so_and_since_needs_none(tmp_path: Path) -> None:
+    settings = load({}, home=tmp_path / "home")
+    stopped = run(settings, "sql")
+    assert stopped.returncode == 1
+    assert stopped.stderr == run(settings, "status").stderr
+    assert "start it with shopflow up" in stopped.stderr
+    assert "CREATE TABLE" in run(settings, "sql", "--since", "base").stdout
+    wrong = run(settings, "sql", "--since", "nosuch")
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert wrong.stderr.startswith("error: there is no migration nosuch")
 
 
 def test_new_without_a_directory_writes_nothing(settings: Settings) -> None:

@@ -3,6 +3,7 @@ from urllib.parse import urlsplit
 import msgspec
 import psycopg
 import pytest
+from psycopg import sql
 
 from shopflow.errors import MigrationError, ServerError
 from shopflow.migrations import runner
@@ -167,11 +168,68 @@ def test_what_the_login_may_not_do_is_said(
     empty_settings: Settings, versions: Versions, admin: psycopg.Connection
 ) -> None:
     versions.add("CREATE TABLE one (id int)")
-    admin.execute("DROP ROLE IF EXISTS may_nothing")
-    admin.execute("CREATE ROLE may_nothing LOGIN PASSWORD 'nothing'")
-    stranger = as_login(empty_settings, "may_nothing", "nothing")
-    with pytest.raises(MigrationError, match="the database refused: permission denied"):
+    stranger = new_login(admin, empty_settings, "may_nothing")
+    elsewhere = msgspec.structs.replace(stranger, schema="boutique")
+    denied = "the database refused: permission denied for"
+    with pytest.raises(MigrationError, match=rf"{denied} database .* belongs to shopflow_owner"):
+        runner.up(elsewhere, locations=[versions.directory])
+    runner.up(empty_settings, locations=[versions.directory])
+    owner = (
+        r"the schema shopflow belongs to shopflow_owner, and this login is may_nothing:"
+        r" run it as shopflow_owner, or set another SHOPFLOW_SCHEMA"
+    )
+    for command in (runner.up, runner.status):
+        with pytest.raises(MigrationError, match=rf"{denied} schema shopflow; {owner}"):
+            command(stranger, locations=[versions.directory])
+    with psycopg.connect(conninfo(empty_settings)) as connection:
+        connection.execute("GRANT USAGE ON SCHEMA shopflow TO may_nothing")
+        connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA shopflow TO may_nothing")
+    with pytest.raises(MigrationError, match=rf"{denied} schema shopflow; {owner}"):
         runner.up(stranger, locations=[versions.directory])
+    with pytest.raises(MigrationError, match=rf"check makes a schema .* may not: {owner}"):
+        runner.check(stranger, locations=[versions.directory])
+
+
+def test_a_login_that_cannot_hand_over_what_it_makes_is_refused_before_it_makes_anything(
+    empty_settings: Settings,
+    versions: Versions,
+    database: psycopg.Connection,
+    admin: psycopg.Connection,
+) -> None:
+    revision = versions.add("CREATE TABLE one (id int)")
+    newcomer = new_login(admin, empty_settings, "may_create")
+    name = sql.Identifier(database.info.dbname)
+    database.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO may_create").format(name))
+    with pytest.raises(MigrationError, match=r"may_create, may not SET ROLE .* as shopflow_owner"):
+        runner.up(newcomer, locations=[versions.directory])
+    assert values(database, "SELECT to_regnamespace('shopflow')") == [None]
+    admin.execute("GRANT shopflow_owner TO may_create")
+    assert runner.up(newcomer, locations=[versions.directory]) == [revision]
+    admin.execute("REVOKE shopflow_owner FROM may_create")
+
+
+def test_an_argument_that_is_no_migration_is_named(
+    empty_settings: Settings, versions: Versions
+) -> None:
+    revision = versions.add("CREATE TABLE one (id int)")
+    locations = [versions.directory]
+    with pytest.raises(MigrationError, match=r"^there is no migration nosuch"):
+        runner.up(empty_settings, target="nosuch", locations=locations)
+    with pytest.raises(MigrationError, match=r"^there is no migration nosuch"):
+        runner.down(empty_settings, to="nosuch", confirm=lambda _: True, locations=locations)
+    for since, named in (("nosuch", "nosuch"), ("", "''"), ("none@head", "none")):
+        with pytest.raises(MigrationError, match=f"^there is no migration {named}"):
+            runner.sql(empty_settings, since=since, locations=locations)
+    for since in (revision, revision[:6], "heads"):
+        assert runner.sql(empty_settings, since=since, locations=locations) == ""
+    assert "CREATE TABLE one" in runner.sql(empty_settings, since="base", locations=locations)
+
+
+def new_login(admin: psycopg.Connection, settings: Settings, name: str) -> Settings:
+    role = sql.Identifier(name)
+    admin.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(role))
+    admin.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'only here'").format(role))
+    return as_login(settings, name, "only%20here")
 
 
 def as_login(settings: Settings, name: str, password: str) -> Settings:

@@ -129,7 +129,10 @@ def sql(target: str = "heads", *, since: str | None = None) -> None:
         since: the revision to start from, `base` for an empty database; by default where the
             database is.
     """
-    print(runner.sql(settings_module.load(), target=target, since=since), end="")
+    settings = settings_module.load()
+    if since is None:
+        require_running(settings)
+    print(runner.sql(settings, target=target, since=since), end="")
 
 
 @app.command

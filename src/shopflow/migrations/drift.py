@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from shopflow.errors import MigrationError
-from shopflow.migrations import checksums, fingerprint, lint, restored, state
+from shopflow.migrations import checksums, fingerprint, lint, ownership, restored, state
 from shopflow.migrations.applying import WAIT, Report, Run, open_run, prepare, silent, take
 from shopflow.migrations.files import Files, locations_of
 from shopflow.migrations.fingerprint import Difference, Fingerprint
@@ -120,9 +120,10 @@ def _scratch(settings: Settings, locations: Sequence[Path]) -> Iterator[Run]:
             prepare(connection, fresh.schema)
         except psycopg.errors.InsufficientPrivilege as error:
             info = connection.info
+            grant = f"GRANT CREATE ON DATABASE {info.dbname} TO {info.user}"
             raise MigrationError(
-                f"check makes a schema for a moment, and {info.user} may not: GRANT CREATE ON "
-                f"DATABASE {info.dbname} TO {info.user}"
+                f"check makes a schema for a moment, and {info.user} may not: "
+                f"{ownership.advice(connection, settings.schema) or grant}"
             ) from error
         try:
             yield run

@@ -13,10 +13,11 @@ import psycopg
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from psycopg import sql
+from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url
 
 from shopflow.errors import MigrationError, ServerError
-from shopflow.migrations import checksums
+from shopflow.migrations import checksums, ownership
 from shopflow.migrations.files import Files
 from shopflow.postgres.conninfo import check_server_version, conninfo
 from shopflow.settings import Settings
@@ -67,6 +68,8 @@ def connection(settings: Settings, *, application_name: str) -> Iterator[psycopg
             yield opened
         except psycopg.Error as error:
             said = error.diag.message_primary or str(error)
+            if isinstance(error, InsufficientPrivilege):
+                said = "; ".join(filter(None, [said, ownership.advice(opened, settings.schema)]))
             raise MigrationError(f"the database refused: {said}") from error
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from alembic.config import Config
 from alembic.runtime.migration import RevisionStep
 from alembic.script import Script, ScriptDirectory
+from alembic.script.revision import ResolutionError
 from alembic.util import CommandError
 
 from shopflow.errors import MigrationError
@@ -63,6 +64,19 @@ class Files:
                 self.directory.revision_map, self.directory.get_revision(revision), False
             )
 
+    def heads_at(self, name: str) -> tuple[str, ...]:
+        """Return the heads of a schema at `name`: a revision or its beginning, `base`, `heads`.
+
+        Raises:
+            MigrationError: there is no such migration.
+        """
+        if not name.strip("@"):
+            raise MigrationError(f"there is no migration {name!r}")
+        with self._errors(()):
+            # A branch's base is None, whatever the annotation there says.
+            found: Sequence[Script | None] = self.directory.get_revisions(name)
+        return tuple(script.revision for script in found if script)
+
     @contextmanager
     def _errors(self, heads: Sequence[str]) -> Iterator[None]:
         try:
@@ -70,6 +84,9 @@ class Files:
                 self._known(head)
             yield
         except CommandError as error:
+            cause = error.__cause__
+            if isinstance(cause, ResolutionError):
+                raise MigrationError(f"there is no migration {cause.argument} ({cause})") from error
             raise MigrationError(f"the migrations do not fit: {error}") from error
         except KeyError as error:
             raise MigrationError(f"there is no file for the migration {error}") from error

@@ -34,7 +34,7 @@ def sql(
         with env.connection(settings, application_name="shopflow migrate sql") as connection:
             heads = state.read(connection, settings.schema).heads
     else:
-        heads = () if since == "base" else (since,)
+        heads = files.heads_at(since)
     return of_steps(files.pending(heads, target), files=files, settings=settings, heads=heads)
 
 

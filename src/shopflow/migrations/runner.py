@@ -9,7 +9,7 @@ import msgspec
 from alembic.runtime.migration import RevisionStep
 
 from shopflow.errors import MigrationError
-from shopflow.migrations import checksums, env, leftovers, state
+from shopflow.migrations import checksums, env, leftovers, ownership, state
 from shopflow.migrations.applying import WAIT, Report, open_run, prepare, silent, take
 from shopflow.migrations.authoring import new
 from shopflow.migrations.drift import check
@@ -118,6 +118,8 @@ def up(
         _refuse_changed(run.files, now)
         if steps and not now.empty:
             _want_backup(settings, have_backup=have_backup, report=report)
+        if steps:
+            ownership.want_set_role(run.lock.connection, settings)
         prepare(run.lock.connection, settings.schema)
         leftovers.repair(run.lock.connection, settings.schema, report)
         applied = take(steps, run)
