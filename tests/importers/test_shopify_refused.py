@@ -39,6 +39,17 @@ VARIANT = {"name1": "Size", "value1": "S"}
         ({"position": "first"}, "Image Position", "first"),
         ({"image": "i" * 2001}, "Image Src", "i" * 200),
         ({"variant_image": "i" * 2001}, "Variant Image", "i" * 200),
+        ({"image": "not a url"}, "Image Src", "not a url"),
+        ({"image": "https://x/front side.jpg"}, "Image Src", "https://x/front side.jpg"),
+        (
+            {"image": "https://x/1.jpg\nhttps://x/2.jpg"},
+            "Image Src",
+            "https://x/1.jpg\nhttps://x/2.jpg",
+        ),
+        ({"image": "//x/1.jpg"}, "Image Src", "//x/1.jpg"),
+        ({"image": "ftp://x/1.jpg"}, "Image Src", "ftp://x/1.jpg"),
+        ({"image": "https://"}, "Image Src", "https://"),
+        ({"variant_image": "javascript:alert(1)"}, "Variant Image", "javascript:alert(1)"),
         ({"body": "b" * 2**19 + "b"}, "Body (HTML)", "b" * 200),
         ({"name1": "n" * 101}, "Option1 Name", "n" * 101),
         ({"alt": "a\0b"}, "Image Alt Text", "a\\0b"),
@@ -234,6 +245,17 @@ async def test_a_file_that_is_no_export_is_refused(
     assert await importer.rows("SELECT id FROM products") == []
 
 
+async def test_a_file_of_only_a_header_is_noted(importer: Importer) -> None:
+    empty = importer.file(name="empty.csv")
+    report = await import_shopify(importer.connection, [importer.file(product("a")), empty])
+    assert report.changes.products_created == 1
+    assert [(note.message, note.file, note.count) for note in report.notes] == [
+        ("no rows: nothing follows the header", "empty.csv", 1)
+    ]
+    report = await import_shopify(importer.connection, [empty])
+    assert (report.rows, report.changes.total, len(report.notes)) == (0, 0, 1)
+
+
 async def test_a_file_that_is_not_there_is_named(importer: Importer) -> None:
     with pytest.raises(ShopflowError, match=r"cannot read /nowhere\.csv: No such file"):
         await import_shopify(importer.connection, [Path("/nowhere.csv")])
@@ -244,7 +266,7 @@ async def test_a_file_that_is_not_there_is_named(importer: Importer) -> None:
 async def test_the_longest_values_fit_the_database(importer: Importer) -> None:
     """The bounds are below what btree, GIN and full-text search can hold of the worst content."""
     wide = [chr(0x10000 + 37 * i % 0x8000) for i in range(20_000)]
-    url = "".join(wide[:500])
+    url = "https://" + "".join(wide[:498])
     words = " ".join("".join(wide[i : i + 2]) for i in range(0, 2 * (2**19 // 9), 2))
     values = {"Option1 Value": "".join(wide[:80])}
     for number in (1, 2, 3):

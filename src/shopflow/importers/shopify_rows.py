@@ -26,6 +26,7 @@ LARGEST_INTEGER = 2**31 - 1
 DEEPEST_CATEGORY = 10
 _SHOWN = 200
 _Options = tuple[str | None, str | None, str | None, str | None, str | None, str | None]
+_URL = re.compile(r"https?://[^\s/][^\s]*\Z", re.IGNORECASE)
 _NOT_IN_SLUGS = re.compile(r"[\s/?#]")
 
 REDUCTION_DROPPED = "a compare-at price that is not above the price is no reduction: left out"
@@ -181,6 +182,9 @@ class RowReader:
         url = self._text(field)
         if url is not None and len(url.encode()) > LONGEST_URL:
             self._refuse(field, url, f"is longer than {LONGEST_URL} bytes")
+            return None
+        if url is not None and not _URL.match(url):
+            self._refuse(field, url, "must be an address that begins with https:// or http://")
             return None
         return url
 

@@ -15,6 +15,7 @@ from shopflow.postgres.queries import load
 QUERIES = load("shopflow.importers")
 # As many of the bad values are listed; all are counted, and all are in the rejects.
 MOST_PROBLEMS = 100
+NO_ROWS = "no rows: nothing follows the header"
 PROGRESS_EVERY = 1000
 
 MIXED_TRACKING = (
@@ -112,11 +113,14 @@ class Staging:
                 def note(line: int, message: str, name: str = name) -> None:
                     notes.add(message, name, line)
 
-                for row in file.rows(n + 1, note):
+                first = n + 1
+                for row in file.rows(first, note):
                     await copy.write_row(row)
                     n = row.n
                     if n % PROGRESS_EVERY == 0:
                         progress(Progress("reading", before + row.stop, total, n))
+                if n < first:
+                    note(1, NO_ROWS)
                 before += file.size
         progress(Progress("checking", total, total, n))
         return n
