@@ -24,7 +24,7 @@ run: setup
 	@echo "== the shop is running. Next:"
 	@echo '  $(SHOPFLOW) psql -c "SELECT name, price, stock_quantity FROM products LIMIT 5"'
 	@echo "  $(SHOPFLOW) status"
-	@echo "  $(SHOPFLOW) down"
+	@case "$$($(SHOPFLOW) status --json)" in *'"embedded": true'*) echo "  $(SHOPFLOW) down";; esac
 
 test: setup check
 	@echo "== tests, against a real PostgreSQL"
