@@ -46,13 +46,20 @@ CLEARTEXT_PASSWORD = struct.pack("!cii", b"R", 8, 3)
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """A server of this module's own, running."""
+def kept_server() -> Iterator[Server]:
+    """A server of this module's own."""
     with reachable_directory(fast_disk()) as directory:
         found = Server(settings_module.load({}, home=fast_home(directory)))
         found.start()
         yield found
         found.stop()
+
+
+@pytest.fixture
+def server(kept_server: Server) -> Server:
+    """The same, running: a test may have stopped it and then been skipped."""
+    kept_server.start()
+    return kept_server
 
 
 @pytest.fixture
