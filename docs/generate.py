@@ -26,6 +26,7 @@ DOMAINS = {
         "product_images",
         "product_reviews",
         "product_stats",
+        "stock_movements",
     ),
     "Carts": ("carts", "cart_items"),
     "Orders": (

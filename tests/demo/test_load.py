@@ -22,6 +22,8 @@ STATUSES = {"pending", "confirmed", "processing", "shipped", "delivered", "cance
 # Written by triggers that read the real clock.
 BY_THE_CLOCK = {
     ("order_status_history", "id"),
+    ("stock_movements", "id"),
+    ("stock_movements", "created_at"),
     ("orders", "updated_at"),
     ("coupons", "updated_at"),
     ("payments", "updated_at"),

@@ -43,6 +43,10 @@ class OrderItem(msgspec.Struct, frozen=True):
     quantity: int
     unit_price: Decimal
     subtotal: Decimal
+    discount_amount: Decimal
+    tax_amount: Decimal
+    fulfilled_quantity: int
+    returned_quantity: int
     image_url: str | None
 
 
@@ -123,6 +127,7 @@ class Order(msgspec.Struct, frozen=True):
     currency_code: str
     subtotal: Decimal
     tax_amount: Decimal
+    included_tax_amount: Decimal
     shipping_amount: Decimal
     discount_amount: Decimal
     total_amount: Decimal

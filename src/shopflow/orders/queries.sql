@@ -10,6 +10,7 @@ SELECT json_build_object(
     'currency_code', o.currency_code,
     'subtotal', o.subtotal,
     'tax_amount', o.tax_amount,
+    'included_tax_amount', o.included_tax_amount,
     'shipping_amount', o.shipping_amount,
     'discount_amount', o.discount_amount,
     'total_amount', o.total_amount,
@@ -37,6 +38,10 @@ SELECT json_build_object(
             'quantity', oi.quantity,
             'unit_price', oi.unit_price,
             'subtotal', oi.subtotal,
+            'discount_amount', oi.discount_amount,
+            'tax_amount', oi.tax_amount,
+            'fulfilled_quantity', oi.fulfilled_quantity,
+            'returned_quantity', oi.returned_quantity,
             'image_url', oi.image_url
         ) ORDER BY oi.created_at, oi.id), '[]')
         FROM order_items AS oi

@@ -26,6 +26,8 @@ READ_BY_APP = {"order_status_history", "product_stats", "alembic_version", "migr
 OWNER_ONLY = {"deleted_user_orders"}
 # What bookkeeping needs; and with an order its history would go.
 KEPT_BY_APP = {"orders", "order_items", "order_addresses", "payments", "refunds"}
+# Written once and never changed.
+ADDED_BY_APP = {"stock_movements"}
 # Kept by triggers; a guard looks at the other columns of that kind.
 COUNTED_COLUMNS: Mapping[str, set[str]] = {"coupons": {"used_count"}}
 READ_BY_MONITOR = {"alembic_version", "migration_checksums"}
@@ -250,6 +252,8 @@ def _right(kind: Kind, table: _Table) -> sql.Composable | None:
 def _right_of_app(table: _Table) -> sql.Composable:
     if table.name in READ_BY_APP:
         return READ
+    if table.name in ADDED_BY_APP:
+        return sql.SQL("SELECT, INSERT")
     rights: list[sql.Composable] = [READ]
     counted = COUNTED_COLUMNS.get(table.name, set())
     written = _columns(table, without=counted) if counted else sql.SQL("")
