@@ -38,8 +38,9 @@ DOMAINS = {
         "payments",
         "refunds",
     ),
-    "Promotions": ("coupons", "coupon_usage"),
+    "Promotions": ("coupons", "coupon_products", "coupon_categories", "coupon_usage"),
     "Shipping": ("shipping_zones", "shipping_methods"),
+    "Taxes": ("tax_rates",),
     "Migrations": ("alembic_version", "migration_checksums"),
 }
 COLUMNS = b"""

@@ -8,7 +8,7 @@ from uuid import UUID
 from psycopg import sql
 
 from shopflow import Shop
-from shopflow.ids import ProductId, ShippingMethodId, UserId, VariantId
+from shopflow.ids import CategoryId, CouponId, ProductId, ShippingMethodId, UserId, VariantId
 
 _numbers = count(1)
 
@@ -63,6 +63,28 @@ async def a_shipping_method(
         "price": "4.90",
     }
     return ShippingMethodId(await inserted(shop, "shipping_methods", defaults | columns))
+
+
+async def a_coupon(shop: Shop, **columns: object) -> CouponId:
+    """A coupon of 10 % without any limit."""
+    defaults = {
+        "code": f"COUPON-{next(_numbers)}",
+        "discount_type": "percentage",
+        "discount_value": "10",
+    }
+    return CouponId(await inserted(shop, "coupons", defaults | columns))
+
+
+async def a_category(shop: Shop, parent_id: CategoryId | None = None) -> CategoryId:
+    number = next(_numbers)
+    columns = {"name": f"Category {number}", "slug": f"category-{number}", "parent_id": parent_id}
+    return CategoryId(await inserted(shop, "categories", columns))
+
+
+async def a_tax_rate(shop: Shop, rate: str, **columns: object) -> None:
+    """A rate of Germany that is added to prices."""
+    defaults = {"country_code": "DE", "name": f"Tax {next(_numbers)}", "rate": rate}
+    await inserted(shop, "tax_rates", defaults | columns)
 
 
 async def inserted(shop: Shop, table: str, columns: Mapping[str, object]) -> UUID:

@@ -11,7 +11,13 @@ from shopflow.settings import Settings, load, without_password
 
 URL = "postgresql://me:hush@db.example/shop"
 
-EXAMPLES = {"environment": "staging", "database_url": URL, "schema": "s", "port": "6000"}
+EXAMPLES = {
+    "environment": "staging",
+    "database_url": URL,
+    "schema": "s",
+    "port": "6000",
+    "currency_code": "EUR",
+}
 
 
 def test_the_pool_has_the_specifications_numbers() -> None:

@@ -36,6 +36,7 @@ SQLALCHEMY_URL = re.compile(r"(postgres(?:ql)?)(\+\w+)://")
 SAME_NAME = 0.9
 # The roles of a shop are its schema's name and a suffix, and an identifier holds 63 bytes.
 SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,49}")
+CURRENCY_CODE = re.compile(r"[A-Z]{3}")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     Times are in seconds. `database_url` None with `server_from_pg_variables` False means the
     embedded server in `home`. `migrations` is the directory of the shop's own migrations, None
-    if it has none.
+    if it has none. `currency_code` is what the shop's prices are in (ISO 4217).
     """
 
     environment: Environment = "development"
@@ -51,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str | None = None
     server_from_pg_variables: bool = False
     schema: str = "shopflow"
+    currency_code: str = "USD"
     database_role: str | None = None
     migrations: Path | None = None
     server_user: str = "shopflow"
@@ -217,6 +219,12 @@ def _schema(value: object) -> str:
     return str(value)
 
 
+def _currency_code(value: object) -> str:
+    if not CURRENCY_CODE.fullmatch(str(value)):
+        raise ValueError("must be three capitals, such as EUR")
+    return str(value)
+
+
 def _url(value: object) -> str:
     # Not urlsplit: libpq takes several hosts, and some Pythons then see a broken IPv6 address.
     url = str(value)
@@ -262,6 +270,7 @@ _PARSERS: Mapping[str, Callable[[object], Any]] = {
     "migrations": lambda value: Path(str(value)).expanduser().absolute(),
     "database_url": _url,
     "schema": _schema,
+    "currency_code": _currency_code,
     "database_role": _name,
     "server_user": _name,
     "port": _number(int, 1024, 65535),

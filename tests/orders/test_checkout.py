@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
+import shopflow
 from shopflow import InvalidInputError, NotFoundError, Shop
 from shopflow.ids import CartId, ShippingMethodId
 from shopflow.orders.checkout import Checkout, fingerprint
@@ -17,6 +18,7 @@ from shopflow.orders.errors import (
     PriceChangedError,
     Shortage,
 )
+from shopflow.settings import Settings
 from tests.catalogue import a_product, a_shipping_method, a_user, a_variant, inserted, run
 from tests.orders.conftest import BERLIN, Filled, order
 
@@ -220,7 +222,7 @@ async def test_a_key_of_an_order_from_elsewhere_is_refused(shop: Shop, filled: F
 
 def test_a_fingerprint_is_the_same_in_every_version() -> None:
     # It is stored: an order placed by the version before is repeated to the next one.
-    checkout = order(CartId(UUID(int=1)), expected_total=Decimal("40.00"))
+    checkout = order(CartId(UUID(int=1)), expected_total=Decimal("40.00"), currency_code="USD")
     assert (
         fingerprint(checkout).hex()
         == "343d234f95a69da608c3092b77aa2d317a74e247250b6ab979a0a1015f37ecf3"
@@ -238,10 +240,32 @@ def test_the_defaults_of_a_checkout_are_documented() -> None:
         for field in msgspec.structs.fields(Checkout)
         if not field.required
     }
-    assert defaults.pop("currency_code") == "USD"
-    assert "USD when not given" in documented["currency_code"]
     assert set(defaults.values()) == {None}
     assert all("None" in documented[name] for name in defaults)
+
+
+async def test_an_order_is_in_the_shops_currency_unless_it_names_another(
+    shop: Shop, settings: Settings, filled: Filled
+) -> None:
+    product_id = await a_product(shop)
+    euros = msgspec.structs.replace(settings, currency_code="EUR")
+    async with shopflow.open(euros) as european:
+        placed = [
+            await each.orders.place(order(await filled((product_id, None, 1)), **changes))
+            for each, changes in [(shop, {}), (european, {}), (european, {"currency_code": "CHF"})]
+        ]
+    assert [each.currency_code for each in placed] == ["USD", "EUR", "CHF"]
+
+
+async def test_a_method_of_a_zone_that_another_takes_precedence_over_is_refused(
+    shop: Shop, filled: Filled
+) -> None:
+    cart_id = await filled((await a_product(shop), None, 1))
+    method = await a_shipping_method(shop)
+    await run(shop, "UPDATE shipping_zones SET priority = -1")
+    await a_shipping_method(shop, countries="{FR,DE}")
+    with pytest.raises(NotFoundError, match="shipping method"):
+        await shop.orders.place(order(cart_id, shipping_method_id=method))
 
 
 async def test_an_empty_or_unknown_cart_is_refused(shop: Shop, filled: Filled) -> None:

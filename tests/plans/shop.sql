@@ -45,3 +45,15 @@ INSERT INTO refunds (payment_id, amount) SELECT id, 0.5 FROM payments;
 INSERT INTO shipping_zones (name, countries)
 SELECT 'Z' || n, '{DE}' FROM generate_series(1, 10) AS n;
 INSERT INTO shipping_methods (zone_id, name, carrier, price) SELECT id, 'M', 'DHL', 4.90 FROM shipping_zones;
+INSERT INTO tax_rates (country_code, name, rate) VALUES ('DE', 'VAT', 0.19);
+INSERT INTO coupons (code, discount_type, discount_value)
+SELECT 'C' || n, 'percentage', 10 FROM generate_series(1, 5000) AS n;
+UPDATE carts SET coupon_id = (SELECT id FROM coupons ORDER BY id LIMIT 1) WHERE user_id IS NOT NULL;
+INSERT INTO coupon_products (coupon_id, product_id)
+SELECT c.id, p.id FROM coupons AS c JOIN products AS p ON right(p.slug, 2) = right(c.code, 2);
+INSERT INTO coupon_categories (coupon_id, category_id)
+SELECT c.id, g.id FROM coupons AS c, categories AS g WHERE right(g.slug, 1) = right(c.code, 1);
+INSERT INTO coupon_usage (coupon_id, user_id, order_id, discount_amount)
+SELECT c.id, o.user_id, o.id, 1
+FROM (SELECT id, user_id, row_number() OVER () AS n FROM orders) AS o
+JOIN coupons AS c ON c.code = 'C' || o.n % 5000 + 1;

@@ -16,7 +16,7 @@ from tests.plans.conftest import Explain
 pytestmark = pytest.mark.plans
 
 # So few rows, in any shop, that reading them all is the best plan.
-SMALL = {"categories", "brands", "shipping_zones", "shipping_methods"}
+SMALL = {"categories", "brands", "shipping_zones", "shipping_methods", "tax_rates"}
 OF_THE_PAGE = {"products_pkey", "product_images_primary_key", "product_stats_pkey"}
 PAGE = {"limit": 20, "offset": 0}
 
@@ -120,6 +120,28 @@ def test_an_order(explain: Explain, values: Mapping[str, Any]) -> None:
         assert not plan.scanned, plan.text
 
 
+OF_QUOTES = {
+    "carts_pkey",
+    "idx_cart_items_cart_id",
+    "products_pkey",
+    "product_variants_pkey",
+    "users_pkey",
+    "coupons_pkey",
+    "coupon_products_pkey",
+    "idx_coupon_usage_user_id",
+}
+
+
+@pytest.mark.parametrize("carts", [1, 32])
+def test_quotes(explain: Explain, values: Mapping[str, Any], carts: int) -> None:
+    request = f'{{"cart_id": "{values["cart_id"]}", "country_code": "DE"}}'
+    requests = f"[{', '.join([request] * carts)}]"
+    for plan in explain(ORDERS["read_quotes"], {"requests": requests}):
+        assert plan.indexes >= OF_QUOTES, plan.text
+        assert plan.indexes & {"idx_orders_user_id", "idx_orders_user_status_date"}, plan.text
+        assert plan.scanned <= SMALL, plan.text
+
+
 @pytest.mark.parametrize("name", sorted({*CARTS, *ORDERS} - {"get_cart", "get_order"}))
 def test_no_other_query_reads_a_whole_table(
     explain: Explain, values: Mapping[str, Any], name: str
@@ -146,6 +168,7 @@ def test_no_other_query_reads_a_whole_table(
         "method": "card",
         "card_brand": None,
         "card_last_four": None,
+        "requests": f'[{{"cart_id": "{values["cart_id"]}"}}]',
     }
     for plan in explain({**CARTS, **ORDERS}[name], params):
         assert plan.scanned <= SMALL, plan.text

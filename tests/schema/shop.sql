@@ -78,3 +78,10 @@ VALUES ('00000000-0000-7000-8000-0000000000d1', 'Britain', '{GB}');
 INSERT INTO shipping_methods (id, zone_id, name, carrier, price)
 VALUES ('00000000-0000-7000-8000-0000000000d2', '00000000-0000-7000-8000-0000000000d1', 'Standard', 'DHL',
     4.90);
+INSERT INTO tax_rates (id, country_code, category_id, name, rate, is_inclusive)
+VALUES ('00000000-0000-7000-8000-0000000000d3', 'GB', '00000000-0000-7000-8000-0000000000c2', 'VAT 20 %',
+    0.2, true);
+INSERT INTO coupon_products (coupon_id, product_id)
+VALUES ('00000000-0000-7000-8000-000000000051', '00000000-0000-7000-8000-0000000000a1');
+INSERT INTO coupon_categories (coupon_id, category_id)
+VALUES ('00000000-0000-7000-8000-000000000051', '00000000-0000-7000-8000-0000000000c2');

@@ -11,9 +11,22 @@ PLAIN = "00000000-0000-7000-8000-0000000000a1"
 SIZED = "00000000-0000-7000-8000-0000000000a2"
 SMALL = "00000000-0000-7000-8000-0000000000e1"
 CART = "00000000-0000-7000-8000-000000000061"
+TEN = "00000000-0000-7000-8000-000000000051"
 ORDER = "00000000-0000-7000-8000-000000000081"
 PAID = "00000000-0000-7000-8000-0000000000aa"
 UNPAID = "00000000-0000-7000-8000-0000000000ab"
+
+
+def another_use(user: str | None) -> str:
+    """The statement that places an order of this user, or of a guest, with the coupon TEN."""
+    user_id = f"'{user}'::uuid" if user else "NULL::uuid"
+    return (
+        "WITH placed AS (INSERT INTO orders (user_id, currency_code, subtotal, total_amount, "
+        f"customer_email) VALUES ({user_id}, 'EUR', 0, 0, 'a@x') RETURNING id) "
+        "INSERT INTO coupon_usage (coupon_id, user_id, order_id, discount_amount) "
+        f"SELECT '{TEN}', {user_id}, id, 1 FROM placed"
+    )
+
 
 # The constraint, and statements the last of which breaks it.
 CHECKS: list[tuple[str, str]] = [
@@ -150,6 +163,12 @@ CHECKS: list[tuple[str, str]] = [
     ("shipping_methods_price_positive", "UPDATE shipping_methods SET price = -1"),
     ("shipping_methods_free_above_positive", "UPDATE shipping_methods SET free_above = -1"),
     ("shipping_methods_estimated_days_positive", "UPDATE shipping_methods SET estimated_days = -1"),
+    ("tax_rates_country_code_check", "UPDATE tax_rates SET country_code = 'gb'"),
+    ("tax_rates_state_check", "UPDATE tax_rates SET state = ' '"),
+    ("tax_rates_name_check", "UPDATE tax_rates SET name = ''"),
+    ("tax_rates_rate_check", "UPDATE tax_rates SET rate = -0.0001"),
+    ("tax_rates_rate_check", "UPDATE tax_rates SET rate = 1"),
+    ("tax_rates_rate_check", "UPDATE tax_rates SET rate = 'NaN'"),
 ]
 
 UNIQUES: list[tuple[str, str]] = [
@@ -227,7 +246,12 @@ UNIQUES: list[tuple[str, str]] = [
     (
         "coupon_usage_coupon_id_order_id_key",
         "INSERT INTO coupon_usage (coupon_id, order_id, discount_amount) "
-        f"VALUES ('00000000-0000-7000-8000-000000000051', '{ORDER}', 1)",
+        f"VALUES ('{TEN}', '{ORDER}', 1)",
+    ),
+    (
+        "tax_rates_country_code_state_category_id_key",
+        "INSERT INTO tax_rates (country_code, name, rate) "
+        "VALUES ('GB', 'One', 0.1), ('GB', 'Another', 0.1)",
     ),
 ]
 
@@ -339,6 +363,27 @@ TRIGGERS: list[tuple[str, str]] = [
         "refunds_payment_captured",
         f"INSERT INTO refunds (payment_id, amount) VALUES ('{UNPAID}', 1)",
     ),
+    (
+        "coupon_usage_user_required",
+        f"UPDATE coupons SET first_order_only = true; {another_use(None)}",
+    ),
+    (
+        "coupon_usage_user_required",
+        f"UPDATE coupons SET per_user_limit = 2; {another_use(None)}",
+    ),
+    (
+        "coupon_usage_within_user_limit",
+        f"UPDATE coupons SET per_user_limit = 1; {another_use(USER)}",
+    ),
+    (
+        "coupon_usage_within_user_limit",
+        f"{another_use(BOB)}; UPDATE coupons SET per_user_limit = 1; "
+        f"UPDATE coupon_usage SET user_id = '{USER}'",
+    ),
+    (
+        "coupon_usage_first_order_only",
+        f"UPDATE coupons SET first_order_only = true; {another_use(USER)}",
+    ),
 ]
 
 
@@ -358,6 +403,7 @@ def test_is_refused_by_name(kept_shop: psycopg.Connection, constraint: str, stat
         "UPDATE products SET deleted_at = now()",
         "UPDATE users SET deleted_at = now()",
         "UPDATE coupons SET usage_limit = NULL; UPDATE coupons SET usage_limit = 1",
+        f"UPDATE coupons SET per_user_limit = 1; {another_use(BOB)}",
     ],
 )
 def test_what_an_old_snapshot_could_get_wrong_wants_read_committed(

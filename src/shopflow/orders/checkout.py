@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 from psycopg import AsyncConnection
 
 from shopflow.errors import ConstraintViolatedError, InvalidInputError, NotFoundError
@@ -26,7 +26,7 @@ from shopflow.orders.errors import (
 )
 from shopflow.orders.models import PlacedOrder
 from shopflow.orders.reading import QUERIES
-from shopflow.orders.totals import ShippingPrice, totals_of
+from shopflow.orders.totals import ShippingPrice, charges_of, totals_of
 from shopflow.postgres.pool import Pool
 from shopflow.postgres.transactions import run_transaction
 from shopflow.text import check_text
@@ -48,7 +48,7 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True):
         shipping_method_id: None for an order that is not charged for shipping.
         customer_email: None for that of the cart's user; guests have to give one.
         expected_total: what the customer was shown; None accepts the prices of now.
-        currency_code: ISO 4217, what the shop's prices are in; USD when not given.
+        currency_code: ISO 4217, what the prices are in; None for the setting of this name.
     """
 
     cart_id: CartId
@@ -58,7 +58,7 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True):
     shipping_method_id: ShippingMethodId | None = None
     customer_email: str | None = None
     expected_total: Decimal | None = None
-    currency_code: str = "USD"
+    currency_code: str | None = None
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -124,6 +124,8 @@ async def place_order(pool: Pool, checkout: Checkout) -> PlacedOrder:
         CommitOutcomeUnknownError: when the connection was lost in the end: repeat it with the same
             key.
     """
+    if checkout.currency_code is None:
+        checkout = replace(checkout, currency_code=pool.settings.currency_code)
     _check(checkout)
     try:
         return await run_transaction(pool, lambda connection: _place(connection, checkout))
@@ -199,7 +201,7 @@ def _check_stock(lines: Iterable[_Line]) -> None:
 async def _write(
     connection: AsyncConnection[Any], checkout: Checkout, found: _Found
 ) -> PlacedOrder:
-    totals = totals_of((line.subtotal for line in found.lines), found.shipping)
+    totals = totals_of(charges_of((line.subtotal for line in found.lines), None, found.shipping))
     expected = checkout.expected_total
     if expected is not None and expected != totals.total_amount:
         raise PriceChangedError(expected, totals.total_amount)
@@ -218,7 +220,11 @@ async def _write(
         fingerprint=fingerprint(checkout),
         lines=_json([asdict(line) | {"subtotal": line.subtotal} for line in found.lines]),
         addresses=_json(_addresses(checkout)),
-        **asdict(totals),
+        subtotal=totals.subtotal,
+        discount_amount=totals.discount_amount,
+        shipping_amount=totals.shipping_amount,
+        tax_amount=totals.tax_amount,
+        total_amount=totals.total_amount,
     )
     return placed
 
@@ -239,7 +245,7 @@ def _json(rows: object) -> str:
 def _check(checkout: Checkout) -> None:
     check_text("idempotency_key", checkout.idempotency_key, LONGEST_KEY)
     currency, expected = checkout.currency_code, checkout.expected_total
-    if not _CURRENCY_CODE.fullmatch(currency):
+    if currency is not None and not _CURRENCY_CODE.fullmatch(currency):
         raise InvalidInputError("currency_code", currency, "must be three capitals, such as EUR")
     if expected is not None and not expected.is_finite():
         raise InvalidInputError("expected_total", expected, "is not an amount of money")

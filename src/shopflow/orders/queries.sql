@@ -174,13 +174,10 @@ SELECT json_build_object(
     'shipping', (
         SELECT json_build_object('price', m.price, 'free_above', m.free_above)
         FROM shipping_methods AS m
-        JOIN shipping_zones AS z ON z.id = m.zone_id
         WHERE
             m.id = %(shipping_method_id)s::uuid
             AND m.is_active
-            AND z.is_active
-            AND %(country_code)s::text = ANY(z.countries)
-            AND (z.states = '{}' OR %(state)s::text = ANY(z.states))
+            AND m.zone_id = shipping_zone_of(%(country_code)s::text, %(state)s::text)
     ),
     'lines', (
         SELECT coalesce(json_agg(json_build_object(
@@ -346,3 +343,157 @@ RETURNING id;
 -- name: get_payable
 -- What a payment of this order is checked against.
 SELECT status, payment_status, total_amount FROM orders WHERE id = %(order_id)s;
+
+-- name: read_quotes
+-- What these carts are priced by, in the order of the requests, null for a cart that is not there;
+-- with it the categories above the products in them and the tax rates of all their addresses.
+WITH RECURSIVE request AS MATERIALIZED (
+    SELECT given.n, given.cart_id, given.shipping_method_id, given.country_code, given.state
+    FROM ROWS FROM (
+        jsonb_to_recordset(%(requests)s::jsonb)
+        AS (cart_id uuid, shipping_method_id uuid, country_code text, state text)
+    ) WITH ORDINALITY AS given (cart_id, shipping_method_id, country_code, state, n)
+),
+
+line AS MATERIALIZED (
+    SELECT
+        r.n, l.place, l.product_id, l.variant_id, l.category_id, l.sku, l.product_name,
+        l.variant_name, l.quantity, l.unit_price, l.cart_price, l.available
+    FROM request AS r
+    -- The window keeps it a look-up for each cart, however many the planner expects.
+    CROSS JOIN LATERAL (
+        SELECT
+            row_number() OVER (ORDER BY ci.created_at, ci.id) AS place,
+            ci.product_id,
+            ci.variant_id,
+            p.category_id,
+            coalesce(pv.sku, p.sku) AS sku,
+            p.name AS product_name,
+            pv.name AS variant_name,
+            ci.quantity,
+            coalesce(pv.price, p.price) AS unit_price,
+            ci.unit_price AS cart_price,
+            CASE
+                WHEN NOT p.is_active OR p.deleted_at IS NOT NULL THEN 0
+                WHEN p.has_variants AND pv.is_active IS NOT TRUE THEN 0
+                WHEN p.track_inventory THEN coalesce(pv.stock_quantity, p.stock_quantity)
+            END AS available
+        FROM cart_items AS ci
+        JOIN products AS p ON p.id = ci.product_id
+        LEFT JOIN product_variants AS pv ON pv.id = ci.variant_id
+        WHERE ci.cart_id = r.cart_id
+    ) AS l
+),
+
+above AS (
+    SELECT c.id, c.parent_id
+    FROM categories AS c
+    WHERE c.id IN (SELECT line.category_id FROM line)
+    UNION
+    SELECT c.id, c.parent_id FROM above AS a JOIN categories AS c ON c.id = a.parent_id
+)
+
+SELECT json_build_object(
+    'now', now(),
+    'parents', (
+        SELECT coalesce(json_object_agg(a.id, a.parent_id), '{}')
+        FROM above AS a
+        WHERE a.parent_id IS NOT NULL
+    ),
+    'tax_rates', (
+        SELECT coalesce(json_agg(json_build_object(
+            'country_code', t.country_code,
+            'state', t.state,
+            'category_id', t.category_id,
+            'name', t.name,
+            'rate', t.rate,
+            'is_inclusive', t.is_inclusive
+        )), '[]')
+        FROM tax_rates AS t
+        WHERE EXISTS (
+            SELECT FROM request AS r
+            WHERE r.country_code = t.country_code AND (t.state IS NULL OR r.state = t.state)
+        )
+    ),
+    'carts', (
+        SELECT coalesce(json_agg((
+            SELECT json_build_object(
+                'user_id', c.user_id,
+                'user_email', (SELECT u.email FROM users AS u WHERE u.id = c.user_id),
+                'coupon', (
+                    SELECT json_build_object(
+                        'id', cp.id,
+                        'code', cp.code,
+                        'discount_type', cp.discount_type,
+                        'discount_value', cp.discount_value,
+                        'min_order', cp.min_order,
+                        'max_discount', cp.max_discount,
+                        'usage_limit', cp.usage_limit,
+                        'per_user_limit', cp.per_user_limit,
+                        'used_count', cp.used_count,
+                        'is_active', cp.is_active,
+                        'first_order_only', cp.first_order_only,
+                        'starts_at', cp.starts_at,
+                        'expires_at', cp.expires_at,
+                        'scope', CASE WHEN cp.is_restricted THEN json_build_object(
+                            'product_ids', (
+                                SELECT coalesce(json_agg(of.product_id), '[]')
+                                FROM coupon_products AS of
+                                WHERE
+                                    of.coupon_id = cp.id
+                                    AND of.product_id IN (
+                                        SELECT ci.product_id
+                                        FROM cart_items AS ci
+                                        WHERE ci.cart_id = c.id
+                                    )
+                            ),
+                            'category_ids', (
+                                SELECT coalesce(json_agg(of.category_id), '[]')
+                                FROM coupon_categories AS of
+                                WHERE of.coupon_id = cp.id
+                            )
+                        ) END
+                    )
+                    FROM coupons AS cp
+                    WHERE cp.id = c.coupon_id
+                ),
+                'coupon_uses', (
+                    SELECT count(*)
+                    FROM coupon_usage AS cu
+                    WHERE cu.user_id = c.user_id AND cu.coupon_id = c.coupon_id
+                ),
+                'has_ordered', c.coupon_id IS NOT NULL AND EXISTS (
+                    SELECT FROM orders AS o
+                    WHERE o.user_id = c.user_id AND o.status <> 'cancelled'
+                ),
+                'shipping', (
+                    SELECT json_build_object('price', m.price, 'free_above', m.free_above)
+                    FROM shipping_methods AS m
+                    WHERE
+                        m.id = r.shipping_method_id
+                        AND m.is_active
+                        AND m.zone_id = shipping_zone_of(r.country_code, r.state)
+                ),
+                'lines', (
+                    SELECT coalesce(json_agg(json_build_object(
+                        'product_id', l.product_id,
+                        'variant_id', l.variant_id,
+                        'category_id', l.category_id,
+                        'sku', l.sku,
+                        'product_name', l.product_name,
+                        'variant_name', l.variant_name,
+                        'quantity', l.quantity,
+                        'unit_price', l.unit_price,
+                        'cart_price', l.cart_price,
+                        'available', l.available
+                    ) ORDER BY l.place), '[]')
+                    FROM line AS l
+                    WHERE l.n = r.n
+                )
+            )
+            FROM carts AS c
+            WHERE c.id = r.cart_id
+        ) ORDER BY r.n), '[]')
+        FROM request AS r
+    )
+);
