@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from shopflow import settings as settings_module
 from shopflow.carts.carts import Carts
 from shopflow.orders.orders import Orders
+from shopflow.orders.taxes import TableTaxes, Taxes
 from shopflow.postgres.embedded import Server
 from shopflow.postgres.pool import Pool
 from shopflow.products.products import Products
@@ -26,16 +27,18 @@ class Shop:
         orders: placing, paying and reading orders.
     """
 
-    def __init__(self, settings: Settings, pool: Pool) -> None:
+    def __init__(self, settings: Settings, pool: Pool, taxes: Taxes | None = None) -> None:
         self.settings = settings
         self.pool = pool
         self.products = Products(pool)
         self.carts = Carts(pool)
-        self.orders = Orders(pool)
+        self.orders = Orders(pool, taxes or TableTaxes())
 
 
 @asynccontextmanager
-async def open_shop(settings: Settings | None = None, **overrides: object) -> AsyncIterator[Shop]:
+async def open_shop(
+    settings: Settings | None = None, *, taxes: Taxes | None = None, **overrides: object
+) -> AsyncIterator[Shop]:
     """Open the shop for the length of an `async with` block.
 
     Without a database URL or PG* variables the embedded server is started, or used when it
@@ -44,6 +47,7 @@ async def open_shop(settings: Settings | None = None, **overrides: object) -> As
 
     Args:
         settings: None loads them from the environment and the file.
+        taxes: how orders are taxed; None for the rates in the table tax_rates.
         overrides: single settings that win over those, such as `database_url=…`; only without
             `settings`.
 
@@ -59,7 +63,9 @@ async def open_shop(settings: Settings | None = None, **overrides: object) -> As
         await asyncio.to_thread(Server(settings).start)
     pool = Pool(settings)
     await pool.open()
+    shop = Shop(settings, pool, taxes)
     try:
-        yield Shop(settings, pool)
+        yield shop
     finally:
+        await shop.orders.close()
         await pool.close()

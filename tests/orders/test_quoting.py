@@ -10,8 +10,7 @@ import pytest
 from shopflow import InvalidInputError, NotFoundError, Shop, ShopflowError
 from shopflow.ids import CartId, CategoryId, CouponId, ProductId, ShippingMethodId, UserId
 from shopflow.money import LARGEST
-from shopflow.orders.errors import EmptyCartError, Shortage
-from shopflow.orders.quotes import PriceChange
+from shopflow.orders.errors import EmptyCartError, PriceChange, Shortage
 from shopflow.orders.quoting import Quote, QuoteRequest, quote_all
 from shopflow.orders.taxes import NO_TAX, Sale, TableTaxes, Tax, Taxation, Taxes, taxation_of
 from shopflow.postgres.queries import timings

@@ -110,7 +110,7 @@ def test_every_step_of_an_order_is_in_its_history(shop: psycopg.Connection) -> N
     assert shop.execute(
         "SELECT status, notes, created_by::text FROM order_status_history ORDER BY created_at, id"
     ).fetchall() == [
-        ("pending", None, None),
+        ("pending", None, USER),
         ("confirmed", "why confirmed", USER),
         ("processing", "why processing", USER),
     ]

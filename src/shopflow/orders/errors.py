@@ -23,6 +23,16 @@ class Shortage(msgspec.Struct, frozen=True):
     available: int
 
 
+class PriceChange(msgspec.Struct, frozen=True):
+    """A line whose product costs another price than when it was put into the cart."""
+
+    product_id: ProductId
+    variant_id: VariantId | None
+    sku: str
+    cart_price: Decimal
+    unit_price: Decimal
+
+
 class OutOfStockError(ShopflowError):
     """There is less in stock than the cart asks for; nothing was ordered.
 
@@ -46,14 +56,18 @@ class PriceChangedError(ShopflowError):
     Attributes:
         expected: what the caller expected.
         actual: what it comes to now.
+        price_changes: the lines whose price is another one than when they were put into the cart.
     """
 
-    def __init__(self, expected: Decimal, actual: Decimal) -> None:
+    def __init__(
+        self, expected: Decimal, actual: Decimal, price_changes: Sequence[PriceChange] = ()
+    ) -> None:
         super().__init__(
             f"the order comes to {actual}, not {expected}: show it to the customer and try again"
         )
         self.expected = expected
         self.actual = actual
+        self.price_changes = tuple(price_changes)
 
 
 class OrderStateError(ShopflowError):

@@ -6,20 +6,57 @@ from decimal import Decimal
 
 from shopflow.ids import OrderId, PaymentId, UserId
 from shopflow.orders import payments, reading
-from shopflow.orders.checkout import Checkout, place_order
+from shopflow.orders.checkout import Checkout, check_checkout
+from shopflow.orders.grouping import GroupCheckout
 from shopflow.orders.models import Order, PlacedOrder
+from shopflow.orders.taxes import Taxes
 from shopflow.postgres.pool import Pool
 
 
 class Orders:
     """The orders of a shop."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, taxes: Taxes) -> None:
         self._pool = pool
+        self._checkouts = GroupCheckout(pool, taxes)
 
     async def place(self, checkout: Checkout) -> PlacedOrder:
-        """Order what is in a cart, all or nothing; see `checkout.place_order`."""
-        return await place_order(self._pool, checkout)
+        """Order what is in a cart at the prices of now, in one transaction.
+
+        Stock and a use of the coupon are taken, names, prices, images and addresses are copied
+        into the order, and the cart is emptied; or nothing happens. Stock never goes below zero,
+        a coupon never above its limits; a cart is ordered once however many check it out, and an
+        order placed once for each idempotency key: repeating the same checkout returns that
+        order, also when the first answer was lost.
+
+        Callers that arrive while others are being served go together in the next transaction (see
+        `grouping`), first come first served, each with its own order or its own error. Waits for
+        others who are ordering the same products.
+
+        Raises:
+            IdempotencyKeyTakenError: when another checkout was done with this key.
+            EmptyCartError: when there is nothing in the cart.
+            OutOfStockError: with every line that cannot be filled.
+            PriceChangedError: when it does not come to `expected_total`.
+            CouponRefusedError: when the coupon on the cart does not apply, with the reason.
+            NotFoundError: when there is no such cart, or the shipping method is not offered for
+                the shipping address.
+            InvalidInputError: for an address, key, e-mail address, total or currency that cannot
+                be.
+            TransactionError: inside of `run_transaction`: it takes a connection of its own.
+            PoolTimeoutError: when no connection came free.
+            TransactionConflictError: when others got in the way too often, or held what it needs
+                for longer than `lock_timeout`; nothing was ordered.
+            ServerError: when the server could not be reached; nothing was ordered.
+            CommitOutcomeUnknownError: when the connection was lost in the end and the server did
+                not come back: repeat it with the same key.
+        """
+        settings = self._pool.settings
+        return await self._checkouts.place(check_checkout(checkout, settings.currency_code))
+
+    async def close(self) -> None:
+        """Return when every checkout under way has its answer."""
+        await self._checkouts.close()
 
     async def mark_paid(
         self,

@@ -124,93 +124,6 @@ WHERE o.id = coalesce(
     (SELECT n.id FROM orders AS n WHERE n.order_number = %(order_number)s::text)
 );
 
--- name: lock_cart
--- Hold the cart until the end: of two checkouts of it the second then finds it empty. Its user
--- first, as the order needs it later and the deletion of a user takes that row before the cart.
-WITH owner AS MATERIALIZED (
-    SELECT u.id
-    FROM carts AS c
-    JOIN users AS u ON u.id = c.user_id
-    WHERE c.id = %(cart_id)s
-    FOR KEY SHARE OF u
-)
-
-SELECT c.id
-FROM carts AS c
--- Always true; a condition is looked at before the row is locked.
-WHERE c.id = %(cart_id)s AND (SELECT count(*) FROM owner) >= 0
-FOR UPDATE OF c;
-
--- name: lock_stock
--- Hold the rows whose stock the cart takes, in the order in which everybody locks them: variants
--- by id, then products without variants by id. The trigger takes the variants' products after.
-WITH variant AS MATERIALIZED (
-    SELECT pv.id
-    FROM cart_items AS ci
-    JOIN products AS p ON p.id = ci.product_id
-    JOIN product_variants AS pv ON pv.id = ci.variant_id
-    WHERE ci.cart_id = %(cart_id)s AND p.track_inventory
-    ORDER BY pv.id
-    FOR NO KEY UPDATE OF pv
-),
-
-product AS MATERIALIZED (
-    SELECT p.id
-    FROM cart_items AS ci
-    JOIN products AS p ON p.id = ci.product_id
-    WHERE ci.cart_id = %(cart_id)s AND ci.variant_id IS NULL AND p.track_inventory
-    ORDER BY p.id
-    FOR NO KEY UPDATE OF p
-)
-
-SELECT id FROM variant UNION ALL SELECT id FROM product;
-
--- name: read_checkout
--- What the checkout decides on: a statement of its own, to see what the locks waited for.
-SELECT json_build_object(
-    'cart_id', c.id,
-    'user_id', c.user_id,
-    'user_email', (SELECT u.email FROM users AS u WHERE u.id = c.user_id),
-    'shipping', (
-        SELECT json_build_object('price', m.price, 'free_above', m.free_above)
-        FROM shipping_methods AS m
-        WHERE
-            m.id = %(shipping_method_id)s::uuid
-            AND m.is_active
-            AND m.zone_id = shipping_zone_of(%(country_code)s::text, %(state)s::text)
-    ),
-    'lines', (
-        SELECT coalesce(json_agg(json_build_object(
-            'product_id', ci.product_id,
-            'variant_id', ci.variant_id,
-            'product_name', p.name,
-            'variant_name', pv.name,
-            'sku', coalesce(pv.sku, p.sku),
-            'quantity', ci.quantity,
-            'unit_price', coalesce(pv.price, p.price),
-            'image_url', (
-                SELECT pi.url
-                FROM product_images AS pi
-                WHERE pi.product_id = p.id AND (pi.variant_id = pv.id OR pi.is_primary)
-                ORDER BY (pi.variant_id = pv.id) DESC NULLS LAST, pi.sort_order, pi.id
-                LIMIT 1
-            ),
-            'track_inventory', p.track_inventory,
-            'available', CASE
-                WHEN NOT p.is_active OR p.deleted_at IS NOT NULL THEN 0
-                WHEN p.has_variants AND pv.is_active IS NOT TRUE THEN 0
-                WHEN p.track_inventory THEN coalesce(pv.stock_quantity, p.stock_quantity)
-            END
-        ) ORDER BY ci.created_at, ci.id), '[]')
-        FROM cart_items AS ci
-        JOIN products AS p ON p.id = ci.product_id
-        LEFT JOIN product_variants AS pv ON pv.id = ci.variant_id
-        WHERE ci.cart_id = c.id
-    )
-)
-FROM carts AS c
-WHERE c.id = %(cart_id)s;
-
 -- name: explain_change
 -- Who changes the status of an order and why, for its history; until the transaction's end. No row
 -- when there is no such user. The history needs that row, and the deletion of a user takes it
@@ -224,99 +137,19 @@ SELECT
     set_config('shopflow.reason', coalesce(%(reason)s::text, ''), TRUE)
 WHERE %(actor)s::uuid IS NULL OR EXISTS (SELECT FROM actor);
 
--- name: write_order
--- Take the stock, write the order with its lines and addresses, empty the cart.
-WITH line AS MATERIALIZED (
-    SELECT
-        product_id, variant_id, product_name, variant_name, sku, quantity, unit_price, subtotal,
-        image_url, track_inventory
-    FROM jsonb_to_recordset(%(lines)s::jsonb) AS given (
-        product_id uuid,
-        variant_id uuid,
-        product_name text,
-        variant_name text,
-        sku text,
-        quantity integer,
-        unit_price numeric,
-        subtotal numeric,
-        image_url text,
-        track_inventory boolean
-    )
-),
+-- name: place_orders
+-- Place the orders of several priced carts in one transaction, and say what became of each.
+SELECT
+    n, outcome, shortages, id, order_number, status, currency_code, total_amount, placed_at
+FROM place_orders(%(batch)s::jsonb, %(patient)s);
 
-product_stock AS (
-    UPDATE products AS p
-    SET stock_quantity = p.stock_quantity - line.quantity
-    FROM line
-    WHERE p.id = line.product_id AND line.variant_id IS NULL AND line.track_inventory
-),
-
-variant_stock AS (
-    UPDATE product_variants AS pv
-    SET stock_quantity = pv.stock_quantity - line.quantity
-    FROM line
-    WHERE pv.id = line.variant_id AND line.track_inventory
-),
-
-placed AS (
-    INSERT INTO orders (
-        user_id, customer_email, currency_code, idempotency_key, idempotency_fingerprint,
-        subtotal, discount_amount, shipping_amount, tax_amount, total_amount
-    )
-    VALUES (
-        %(user_id)s, %(customer_email)s, %(currency_code)s, %(idempotency_key)s, %(fingerprint)s,
-        %(subtotal)s, %(discount_amount)s, %(shipping_amount)s, %(tax_amount)s, %(total_amount)s
-    )
-    RETURNING id, order_number, status, currency_code, total_amount, placed_at
-),
-
-items AS (
-    INSERT INTO order_items (
-        order_id, product_id, variant_id, product_name, variant_name, sku,
-        quantity, unit_price, subtotal, image_url
-    )
-    SELECT
-        placed.id, line.product_id, line.variant_id, line.product_name, line.variant_name, line.sku,
-        line.quantity, line.unit_price, line.subtotal, line.image_url
-    FROM placed, line
-),
-
-addresses AS (
-    INSERT INTO order_addresses (
-        order_id, address_type, first_name, last_name,
-        address_line_1, address_line_2, city, state, postal_code, country_code
-    )
-    SELECT
-        placed.id, a.address_type, a.first_name, a.last_name,
-        a.address_line_1, a.address_line_2, a.city, a.state, a.postal_code, a.country_code
-    FROM
-        placed,
-        jsonb_to_recordset(%(addresses)s::jsonb) AS a (
-            address_type text,
-            first_name text,
-            last_name text,
-            address_line_1 text,
-            address_line_2 text,
-            city text,
-            state text,
-            postal_code text,
-            country_code text
-        )
-),
-
-emptied AS (
-    DELETE FROM cart_items WHERE cart_id = %(cart_id)s
-)
-
-SELECT id, order_number, status, currency_code, total_amount, placed_at FROM placed;
-
--- name: get_placed_order
--- The order that was placed with this idempotency key, and whether by the same request.
+-- name: get_placed_orders
+-- The orders that were placed with these idempotency keys, and the requests they were placed by.
 SELECT
     id, order_number, status, currency_code, total_amount, placed_at,
-    idempotency_fingerprint IS NOT DISTINCT FROM %(fingerprint)s::bytea AS same_request
+    idempotency_key, idempotency_fingerprint
 FROM orders
-WHERE idempotency_key = %(idempotency_key)s;
+WHERE idempotency_key = ANY(%(idempotency_keys)s);
 
 -- name: capture_payment
 -- Pay an order in full, once: the second of two finds it paid and touches nothing.

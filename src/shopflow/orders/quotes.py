@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from shopflow.ids import CartId, CouponId, ProductId, ShippingMethodId, UserId, VariantId
-from shopflow.orders.errors import Shortage
+from shopflow.orders.errors import PriceChange, Shortage
 from shopflow.orders.totals import ShippingPrice, Totals
 
 
@@ -44,16 +44,6 @@ class QuoteLine(msgspec.Struct, frozen=True, kw_only=True):
     subtotal: Decimal
     discount_amount: Decimal
     tax_amount: Decimal
-
-
-class PriceChange(msgspec.Struct, frozen=True):
-    """A line whose product costs another price than when it was put into the cart."""
-
-    product_id: ProductId
-    variant_id: VariantId | None
-    sku: str
-    cart_price: Decimal
-    unit_price: Decimal
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,8 +13,8 @@ from psycopg import AsyncConnection
 from shopflow.errors import InvalidInputError, NotFoundError, ShopflowError
 from shopflow.ids import CategoryId, ProductId, UserId, VariantId
 from shopflow.money import rounded
-from shopflow.orders.errors import EmptyCartError, Shortage
-from shopflow.orders.quotes import PriceChange, Quote, QuoteLine, QuoteRequest
+from shopflow.orders.errors import EmptyCartError, PriceChange, Shortage
+from shopflow.orders.quotes import Quote, QuoteLine, QuoteRequest
 from shopflow.orders.reading import QUERIES
 from shopflow.orders.taxes import Sale, TaxableLine, Taxation, Taxes, TaxRate
 from shopflow.orders.totals import Charges, ShippingPrice, Totals, charges_of, totals_of

@@ -52,13 +52,11 @@ async def run_transaction(pool: Pool, work: Work[T], *, attempts: int = 5) -> T:
         psycopg.Error: any other failure of a statement, as it is: such as LockNotAvailable
             (55P03) after lock_timeout and QueryCanceled (57014) after statement_timeout.
     """
-    outer = _current.get()
-    if outer is not None and outer.status is AsyncTransaction.Status.ACTIVE:
-        raise TransactionError("already in a transaction: pass on its connection instead")
+    refuse_inside_transaction()
     failure: _Again | None = None
     for attempt in range(attempts):
         if attempt:
-            await asyncio.sleep(_pause(attempt))
+            await asyncio.sleep(pause_before(attempt))
         try:
             return await _attempt(pool, work)
         except _Again as again:
@@ -66,6 +64,17 @@ async def run_transaction(pool: Pool, work: Work[T], *, attempts: int = 5) -> T:
     if failure is not None and failure.connection_lost:
         raise ServerError("the connection was lost; nothing was changed") from failure.__cause__
     raise TransactionConflictError(attempts) from failure and failure.__cause__
+
+
+def refuse_inside_transaction() -> None:
+    """Refuse what takes a connection of its own, and so would not be part of the transaction.
+
+    Raises:
+        TransactionError: inside of `run_transaction`.
+    """
+    outer = _current.get()
+    if outer is not None and outer.status is AsyncTransaction.Status.ACTIVE:
+        raise TransactionError("already in a transaction: pass on its connection instead")
 
 
 class _Again(Exception):  # noqa: N818 never leaves this module
@@ -94,7 +103,7 @@ async def _attempt(pool: Pool, work: Work[T]) -> T:
         except psycopg.Error as error:
             if connection.closed and committing:
                 raise CommitOutcomeUnknownError from error
-            if connection.closed or _is_conflict(error, warned):
+            if connection.closed or is_conflict(error, warned):
                 raise _Again(connection_lost=connection.closed) from error
             if isinstance(error, psycopg.IntegrityError):
                 raise translate(error) from error
@@ -120,7 +129,11 @@ async def _inside(transaction: AsyncTransaction, work: Work[T]) -> T:
     return result
 
 
-def _is_conflict(error: psycopg.Error, warned: Iterable[str | None]) -> bool:
+def is_conflict(error: psycopg.Error, warned: Iterable[str | None] = ()) -> bool:
+    """Return whether others got in the way: tried again it may succeed.
+
+    `warned` are the SQLSTATEs of the warnings that came before the error.
+    """
     if error.sqlstate in CONFLICTS:
         return True
     # Citus reports a failure on another node as an internal error; the node's own SQLSTATE is
@@ -131,7 +144,8 @@ def _is_conflict(error: psycopg.Error, warned: Iterable[str | None]) -> bool:
     )
 
 
-def _pause(attempt: int) -> float:
+def pause_before(attempt: int) -> float:
+    """Return how many seconds to wait before this attempt, the first repetition being 1."""
     # Random, so that those who collided do not collide again.
     ceiling = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1))
     return random.uniform(0, ceiling)  # noqa: S311 no secret

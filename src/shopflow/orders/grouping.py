@@ -1,0 +1,181 @@
+"""Group checkout: callers that arrive while orders are being placed go together in the next group.
+
+Whoever comes alone goes at once. What bounds the sales of one product is a row lock that is held to
+the end of each commit; a group holds it once for all of its orders.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from contextvars import Context
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg.errors import LockNotAvailable
+
+from shopflow.errors import (
+    CommitOutcomeUnknownError,
+    ConstraintViolatedError,
+    PoolTimeoutError,
+    ServerError,
+    ShopflowError,
+    TransactionConflictError,
+)
+from shopflow.orders.checkout import Checkout
+from shopflow.orders.errors import KEY_TAKEN
+from shopflow.orders.models import PlacedOrder
+from shopflow.orders.placing import Again, Answer, place_together
+from shopflow.orders.taxes import Taxes
+from shopflow.postgres.pool import Pool
+from shopflow.postgres.transactions import is_conflict, pause_before, refuse_inside_transaction
+
+# Measured: larger groups gain little and make everybody in them wait.
+LARGEST_GROUP = 32
+# One is on its way to the disk while the next one is priced.
+GROUPS_UNDER_WAY = 2
+ATTEMPTS = 5
+
+
+@dataclass(eq=False)
+class _Caller:
+    """Somebody who waits for an order: what is to be ordered, and where the answer goes."""
+
+    checkout: Checkout
+    answer: asyncio.Future[PlacedOrder] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+    def give(self, answer: PlacedOrder | Exception) -> None:
+        # Who was cancelled meanwhile does not wait any more.
+        if self.answer.done():
+            return
+        if isinstance(answer, Exception):
+            self.answer.set_exception(answer)
+        else:
+            self.answer.set_result(answer)
+
+
+class GroupCheckout:
+    """The one way to an order, for all callers in this process."""
+
+    def __init__(self, pool: Pool, taxes: Taxes) -> None:
+        self._pool = pool
+        self._taxes = taxes
+        self._waiting: deque[_Caller] = deque()
+        self._groups: set[asyncio.Task[None]] = set()
+        self._singles: set[asyncio.Task[None]] = set()
+        # They wait for locks: some connections are left to everybody else.
+        self._room_for_singles = asyncio.Semaphore(max(1, pool.settings.pool_max_size // 2))
+
+    async def place(self, checkout: Checkout) -> PlacedOrder:
+        """Place one order, which `check_checkout` has let through; raises as `Orders.place`.
+
+        A caller that is cancelled before its group has left orders nothing. After that the order is
+        placed without it, and the same checkout finds it later.
+        """
+        refuse_inside_transaction()
+        caller = _Caller(checkout)
+        self._waiting.append(caller)
+        if len(self._groups) < GROUPS_UNDER_WAY:
+            _start(self._groups, self._place_groups())
+        return await caller.answer
+
+    async def close(self) -> None:
+        """Return when everybody who waits has an answer."""
+        while under_way := self._groups | self._singles:
+            await asyncio.wait(under_way)
+
+    async def _place_groups(self) -> None:
+        while group := self._next_group():
+            try:
+                answers = await self._attempt(group, patient=False)
+            except PoolTimeoutError as error:
+                for caller in group:
+                    caller.give(PoolTimeoutError(error.timeout, error.in_use, error.max_size))
+                continue
+            except Exception:  # noqa: BLE001 whose it is shows when they are tried one by one
+                answers = [Again()] * len(group)
+            for caller, answer in zip(group, answers, strict=True):
+                if isinstance(answer, Again):
+                    _start(self._singles, self._place_single(caller))
+                else:
+                    caller.give(answer)
+
+    def _next_group(self) -> list[_Caller]:
+        """Take those who wait, in their order; of two with one cart or key the second stays."""
+        group: list[_Caller] = []
+        carts, keys = set(), set()
+        left: list[_Caller] = []
+        while self._waiting and len(group) < LARGEST_GROUP:
+            caller = self._waiting.popleft()
+            checkout = caller.checkout
+            if caller.answer.done():
+                continue
+            if checkout.cart_id in carts or checkout.idempotency_key in keys:
+                left.append(caller)
+                continue
+            carts.add(checkout.cart_id)
+            keys.add(checkout.idempotency_key)
+            group.append(caller)
+        self._waiting.extendleft(reversed(left))
+        return group
+
+    async def _place_single(self, caller: _Caller) -> None:
+        async with self._room_for_singles:
+            try:
+                caller.give(await self._until_answered(caller))
+            except Exception as error:  # noqa: BLE001 it is the caller's
+                caller.give(error)
+
+    async def _until_answered(self, caller: _Caller) -> PlacedOrder | Exception:
+        """Try until there is an answer; also after a lost connection, for its key keeps it one."""
+        failure: Exception = TransactionConflictError(ATTEMPTS)
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                await asyncio.sleep(pause_before(attempt))
+            try:
+                (answer,) = await self._attempt([caller], patient=True)
+            except Exception as error:
+                if not _passes(error):
+                    raise
+                # Once it is not known whether it was placed, no later failure says so.
+                if isinstance(error, ShopflowError) and not isinstance(
+                    failure, CommitOutcomeUnknownError
+                ):
+                    failure = error
+            else:
+                if not isinstance(answer, Again):
+                    return answer
+        return failure
+
+    async def _attempt(self, callers: Sequence[_Caller], *, patient: bool) -> list[Answer]:
+        checkouts = [caller.checkout for caller in callers]
+        async with self._pool.connection() as connection:
+            try:
+                return await place_together(connection, checkouts, self._taxes, patient=patient)
+            except LockNotAvailable as error:
+                raise TransactionConflictError(1) from error
+            except psycopg.Error as error:
+                if connection.closed:
+                    raise ServerError("the connection was lost; nothing was changed") from error
+                raise
+
+
+def _passes(error: Exception) -> bool:
+    """Return whether the same attempt may go well after this one."""
+    if isinstance(error, ConstraintViolatedError):
+        # Somebody else has just placed it: next time it is found.
+        return error.constraint == KEY_TAKEN
+    if isinstance(error, psycopg.Error):
+        return is_conflict(error)
+    return isinstance(error, (ServerError, CommitOutcomeUnknownError))
+
+
+def _start(tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
+    # It works for many callers, so it takes over nothing from the one who happened to start it.
+    task = asyncio.create_task(work, context=Context())
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
