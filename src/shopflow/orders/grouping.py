@@ -48,6 +48,11 @@ class _Caller:
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
+    @property
+    def claims(self) -> tuple[object, object]:
+        """What only one can be placed with at a time: the cart, a UUID, and the key, a text."""
+        return self.checkout.cart_id, self.checkout.idempotency_key
+
     def give(self, answer: PlacedOrder | Exception) -> None:
         # Who was cancelled meanwhile does not wait any more.
         if self.answer.done():
@@ -65,6 +70,8 @@ class GroupCheckout:
         self._pool = pool
         self._taxes = taxes
         self._waiting: deque[_Caller] = deque()
+        # The carts and keys of those who are being served.
+        self._taken: set[object] = set()
         self._groups: set[asyncio.Task[None]] = set()
         self._singles: set[asyncio.Task[None]] = set()
         # They wait for locks: some connections are left to everybody else.
@@ -79,8 +86,7 @@ class GroupCheckout:
         refuse_inside_transaction()
         caller = _Caller(checkout)
         self._waiting.append(caller)
-        if len(self._groups) < GROUPS_UNDER_WAY:
-            _start(self._groups, self._place_groups())
+        self._wake()
         return await caller.answer
 
     async def close(self) -> None:
@@ -88,40 +94,50 @@ class GroupCheckout:
         while under_way := self._groups | self._singles:
             await asyncio.wait(under_way)
 
+    def _wake(self) -> None:
+        if self._waiting and len(self._groups) < GROUPS_UNDER_WAY:
+            _start(self._groups, self._place_groups())
+
     async def _place_groups(self) -> None:
         while group := self._next_group():
             try:
                 answers = await self._attempt(group, patient=False)
             except PoolTimeoutError as error:
-                for caller in group:
-                    caller.give(PoolTimeoutError(error.timeout, error.in_use, error.max_size))
-                continue
+                answers = [
+                    PoolTimeoutError(error.timeout, error.in_use, error.max_size) for _ in group
+                ]
             except Exception:  # noqa: BLE001 whose it is shows when they are tried one by one
                 answers = [Again()] * len(group)
-            for caller, answer in zip(group, answers, strict=True):
-                if isinstance(answer, Again):
-                    _start(self._singles, self._place_single(caller))
-                else:
-                    caller.give(answer)
+            self._settle(group, answers)
 
     def _next_group(self) -> list[_Caller]:
-        """Take those who wait, in their order; of two with one cart or key the second stays."""
+        """Take those who wait, in their order; who has a cart or key of one ahead stays."""
         group: list[_Caller] = []
-        carts, keys = set(), set()
-        left: list[_Caller] = []
+        stay: list[_Caller] = []
         while self._waiting and len(group) < LARGEST_GROUP:
             caller = self._waiting.popleft()
-            checkout = caller.checkout
             if caller.answer.done():
                 continue
-            if checkout.cart_id in carts or checkout.idempotency_key in keys:
-                left.append(caller)
-                continue
-            carts.add(checkout.cart_id)
-            keys.add(checkout.idempotency_key)
-            group.append(caller)
-        self._waiting.extendleft(reversed(left))
+            if self._taken.isdisjoint(caller.claims):
+                self._taken.update(caller.claims)
+                group.append(caller)
+            else:
+                stay.append(caller)
+        self._waiting.extendleft(reversed(stay))
         return group
+
+    def _settle(self, group: Sequence[_Caller], answers: Sequence[Answer]) -> None:
+        again: list[_Caller] = []
+        for caller, answer in zip(group, answers, strict=True):
+            if not isinstance(answer, Again):
+                caller.give(answer)
+            elif answer.in_turn:
+                again.append(caller)
+            else:
+                _start(self._singles, self._place_single(caller))
+                continue
+            self._taken.difference_update(caller.claims)
+        self._waiting.extendleft(reversed(again))
 
     async def _place_single(self, caller: _Caller) -> None:
         async with self._room_for_singles:
@@ -129,6 +145,8 @@ class GroupCheckout:
                 caller.give(await self._until_answered(caller))
             except Exception as error:  # noqa: BLE001 it is the caller's
                 caller.give(error)
+        self._taken.difference_update(caller.claims)
+        self._wake()
 
     async def _until_answered(self, caller: _Caller) -> PlacedOrder | Exception:
         """Try until there is an answer; also after a lost connection, for its key keeps it one."""

@@ -42,11 +42,15 @@ Outcome = Literal[
 
 
 class Again(msgspec.Struct, frozen=True):
-    """Nothing was ordered, and the same checkout is to be tried again, by itself.
+    """Nothing was ordered, and the same checkout is to be tried again.
 
-    Its cart is held by somebody else, it or a price changed after it was read, or it was refused
-    for what somebody ahead of it wanted, who was refused as well.
+    Attributes:
+        in_turn: it was refused for what somebody ahead of it wanted, who was refused as well: so it
+            is next. Otherwise its cart is held by somebody else, or it or a price changed after it
+            was read.
     """
+
+    in_turn: bool = False
 
 
 Answer = PlacedOrder | ShopflowError | Again
@@ -216,8 +220,10 @@ def _answer(checkout: Checkout, quote: Quote | ShopflowError, result: _Result) -
             )
         case "coupon used up":
             return CouponRefusedError("used up", _coupon_code(quote))
-        case "busy" | "no cart" | "changed" | "again":
+        case "busy" | "no cart" | "changed":
             return Again()
+        case "again":
+            return Again(in_turn=True)
         case _:
             assert_never(result.outcome)
 
