@@ -13,6 +13,8 @@ from shopflow.postgres.embedded import Server
 from shopflow.postgres.pool import Pool
 from shopflow.products.products import Products
 from shopflow.settings import Settings
+from shopflow.users.policy import AccountPolicy
+from shopflow.users.users import Users
 
 
 class Shop:
@@ -21,21 +23,30 @@ class Shop:
     Attributes:
         settings: what is in force.
         pool: connections to the shop's database, for SQL of your own.
+        users: accounts, sessions and addresses.
         products: listings and product pages.
         carts: carts of users and guests.
         orders: placing, paying and reading orders.
     """
 
-    def __init__(self, settings: Settings, pool: Pool) -> None:
+    def __init__(
+        self, settings: Settings, pool: Pool, *, accounts: AccountPolicy | None = None
+    ) -> None:
         self.settings = settings
         self.pool = pool
+        self.users = Users(pool, accounts)
         self.products = Products(pool)
         self.carts = Carts(pool)
         self.orders = Orders(pool)
 
 
 @asynccontextmanager
-async def open_shop(settings: Settings | None = None, **overrides: object) -> AsyncIterator[Shop]:
+async def open_shop(
+    settings: Settings | None = None,
+    *,
+    accounts: AccountPolicy | None = None,
+    **overrides: object,
+) -> AsyncIterator[Shop]:
     """Open the shop for the length of an `async with` block.
 
     Without a database URL or PG* variables the embedded server is started, or used when it
@@ -44,6 +55,8 @@ async def open_shop(settings: Settings | None = None, **overrides: object) -> As
 
     Args:
         settings: None loads them from the environment and the file.
+        accounts: how long tokens live, how often a sign-in may be tried, what a password's hash
+            costs; None for the defaults.
         overrides: single settings that win over those, such as `database_url=…`; only without
             `settings`.
 
@@ -58,8 +71,10 @@ async def open_shop(settings: Settings | None = None, **overrides: object) -> As
     if settings.embedded:
         await asyncio.to_thread(Server(settings).start)
     pool = Pool(settings)
+    shop = Shop(settings, pool, accounts=accounts)
     await pool.open()
     try:
-        yield Shop(settings, pool)
+        yield shop
     finally:
+        shop.users.close()
         await pool.close()

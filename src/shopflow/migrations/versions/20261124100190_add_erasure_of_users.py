@@ -12,7 +12,7 @@ def upgrade() -> None:
     op.execute(
         """
         CREATE FUNCTION orders_of_user(subject uuid) RETURNS SETOF uuid
-        LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+        LANGUAGE sql STABLE SECURITY DEFINER ROWS 20 SET search_path FROM CURRENT AS $$
             SELECT o.id FROM orders AS o WHERE o.user_id = subject
             UNION
             -- Unless it was given to another account since.
