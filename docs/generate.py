@@ -17,7 +17,16 @@ from shopflow.postgres.conninfo import conninfo
 REFERENCE = Path(__file__).parent / "reference"
 # §1: the domains, in the specification's order; what they leave out comes last.
 DOMAINS = {
-    "Users": ("users", "user_addresses", "user_sessions", "password_resets", "deleted_user_orders"),
+    "Users": (
+        "users",
+        "user_addresses",
+        "user_sessions",
+        "password_resets",
+        "email_verifications",
+        "rate_limits",
+        "deleted_user_orders",
+        "erasure_log",
+    ),
     "Products": (
         "categories",
         "brands",

@@ -7,6 +7,7 @@ from uuid import UUID
 
 UserId = NewType("UserId", UUID)
 SessionId = NewType("SessionId", UUID)
+AddressId = NewType("AddressId", UUID)
 CategoryId = NewType("CategoryId", UUID)
 BrandId = NewType("BrandId", UUID)
 ProductId = NewType("ProductId", UUID)

@@ -14,6 +14,8 @@ from shopflow.postgres.embedded import Server
 from shopflow.postgres.pool import Pool
 from shopflow.products.products import Products
 from shopflow.settings import Settings
+from shopflow.users.policy import AccountPolicy
+from shopflow.users.users import Users
 
 
 class Shop:
@@ -22,14 +24,23 @@ class Shop:
     Attributes:
         settings: what is in force.
         pool: connections to the shop's database, for SQL of your own.
+        users: accounts, sessions and addresses.
         products: listings and product pages.
         carts: carts of users and guests.
         orders: placing, paying and reading orders.
     """
 
-    def __init__(self, settings: Settings, pool: Pool, taxes: Taxes | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        pool: Pool,
+        *,
+        accounts: AccountPolicy | None = None,
+        taxes: Taxes | None = None,
+    ) -> None:
         self.settings = settings
         self.pool = pool
+        self.users = Users(pool, accounts)
         self.products = Products(pool)
         self.carts = Carts(pool)
         self.orders = Orders(pool, taxes or TableTaxes())
@@ -37,7 +48,11 @@ class Shop:
 
 @asynccontextmanager
 async def open_shop(
-    settings: Settings | None = None, *, taxes: Taxes | None = None, **overrides: object
+    settings: Settings | None = None,
+    *,
+    accounts: AccountPolicy | None = None,
+    taxes: Taxes | None = None,
+    **overrides: object,
 ) -> AsyncIterator[Shop]:
     """Open the shop for the length of an `async with` block.
 
@@ -47,6 +62,8 @@ async def open_shop(
 
     Args:
         settings: None loads them from the environment and the file.
+        accounts: how long tokens live, how often a sign-in may be tried, what a password's hash
+            costs; None for the defaults.
         taxes: how orders are taxed; None for the rates in the table tax_rates.
         overrides: single settings that win over those, such as `database_url=…`; only without
             `settings`.
@@ -62,10 +79,11 @@ async def open_shop(
     if settings.embedded:
         await asyncio.to_thread(Server(settings).start)
     pool = Pool(settings)
+    shop = Shop(settings, pool, accounts=accounts, taxes=taxes)
     await pool.open()
-    shop = Shop(settings, pool, taxes)
     try:
         yield shop
     finally:
         await shop.orders.close()
+        shop.users.close()
         await pool.close()

@@ -312,14 +312,17 @@ async def test_closing_the_shop_waits_for_the_orders_under_way(
     cart_id = await filled((product_id, None, 1))
     await connection.execute("SELECT FROM products FOR UPDATE")
 
+    waits = asyncio.Event()
+
     async def program() -> asyncio.Task[PlacedOrder]:
         async with shopflow.open(settings) as other:
             placing = asyncio.create_task(other.orders.place(order(cart_id)))
             await waiting(shop, 1)
+            waits.set()
         return placing
 
     closing = asyncio.create_task(program())
-    await waiting(shop, 1)
+    await waits.wait()
     assert not closing.done()
     await connection.rollback()
     assert (await (await closing)).status == "pending"

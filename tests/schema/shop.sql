@@ -12,6 +12,12 @@ VALUES ('00000000-0000-7000-8000-000000000021', '00000000-0000-7000-8000-0000000
 INSERT INTO password_resets (id, user_id, token_hash, expires_at)
 VALUES ('00000000-0000-7000-8000-000000000031', '00000000-0000-7000-8000-000000000001',
     sha256('reset'), now() + interval '1 hour');
+INSERT INTO email_verifications (id, user_id, email, token_hash, expires_at)
+VALUES ('00000000-0000-7000-8000-000000000032', '00000000-0000-7000-8000-000000000001', 'ann@example.com',
+    sha256('verification'), now() + interval '1 day');
+INSERT INTO rate_limits (key_hash, theoretical_arrival) VALUES (sha256('a key'), now());
+INSERT INTO erasure_log (id, user_id, reason)
+VALUES ('00000000-0000-7000-8000-000000000033', '00000000-0000-7000-8000-000000000003', 'asked for it');
 INSERT INTO categories (id, parent_id, name, slug)
 VALUES ('00000000-0000-7000-8000-0000000000c1', NULL, 'Clothing', 'clothing'),
        ('00000000-0000-7000-8000-0000000000c2', '00000000-0000-7000-8000-0000000000c1', 'Shirts', 'shirts');

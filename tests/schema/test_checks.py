@@ -42,6 +42,20 @@ CHECKS: list[tuple[str, str]] = [
     ("user_sessions_expires_at_check", "UPDATE user_sessions SET expires_at = created_at"),
     ("password_resets_token_hash_check", "UPDATE password_resets SET token_hash = 'token'"),
     ("password_resets_expires_at_check", "UPDATE password_resets SET expires_at = created_at"),
+    (
+        "email_verifications_token_hash_check",
+        "UPDATE email_verifications SET token_hash = 'token'",
+    ),
+    ("email_verifications_email_format", "UPDATE email_verifications SET email = 'ann at example'"),
+    (
+        "email_verifications_expires_at_check",
+        "UPDATE email_verifications SET expires_at = created_at",
+    ),
+    ("rate_limits_key_hash_check", "UPDATE rate_limits SET key_hash = 'ann@example.com'"),
+    (
+        "erasure_log_reason_check",
+        "INSERT INTO erasure_log (user_id, reason) VALUES (uuidv7(), ' ')",
+    ),
     ("categories_name_check", "UPDATE categories SET name = ' '"),
     ("categories_slug_format", "UPDATE categories SET slug = 'two words'"),
     ("brands_name_check", "UPDATE brands SET name = ''"),
@@ -189,6 +203,26 @@ UNIQUES: list[tuple[str, str]] = [
         "INSERT INTO password_resets (user_id, token_hash, expires_at) "
         f"VALUES ('{BOB}', sha256('reset'), now() + interval '1 day')",
     ),
+    (
+        "user_sessions_live_token_key",
+        "INSERT INTO user_sessions (user_id, family_id, refresh_token_hash, expires_at) "
+        "SELECT user_id, family_id, sha256('x'), expires_at FROM user_sessions",
+    ),
+    (
+        "password_resets_unused_key",
+        "INSERT INTO password_resets (user_id, token_hash, expires_at) "
+        f"VALUES ('{USER}', sha256('x'), now() + interval '1 day')",
+    ),
+    (
+        "email_verifications_token_hash_key",
+        "INSERT INTO email_verifications (user_id, email, token_hash, expires_at) "
+        f"VALUES ('{BOB}', 'b@x', sha256('verification'), now() + interval '1 day')",
+    ),
+    (
+        "email_verifications_unused_key",
+        "INSERT INTO email_verifications (user_id, email, token_hash, expires_at) "
+        f"VALUES ('{USER}', 'a@x', sha256('x'), now() + interval '1 day')",
+    ),
     ("idx_categories_slug", "INSERT INTO categories (name, slug) VALUES ('Clothing', 'CLOTHING')"),
     ("brands_slug_key", "INSERT INTO brands (name, slug) VALUES ('Acme', 'Acme')"),
     ("idx_products_slug", f"UPDATE products SET slug = 'Plain-Shirt' WHERE id = '{SIZED}'"),
@@ -323,6 +357,17 @@ TRIGGERS: list[tuple[str, str]] = [
         f"VALUES ('{BOB}', sha256('x'), now() + interval '1 day')",
     ),
     (
+        "email_verifications_user_not_deleted",
+        f"UPDATE users SET deleted_at = now() WHERE id = '{BOB}'; "
+        "INSERT INTO email_verifications (user_id, email, token_hash, expires_at) "
+        f"VALUES ('{BOB}', 'b@x', sha256('x'), now() + interval '1 day')",
+    ),
+    (
+        "user_addresses_user_not_deleted",
+        f"UPDATE users SET deleted_at = now() WHERE id = '{BOB}'; "
+        f"UPDATE user_addresses SET user_id = '{BOB}'",
+    ),
+    (
         "orders_user_not_deleted",
         f"UPDATE users SET deleted_at = now() WHERE id = '{BOB}'; "
         f"UPDATE orders SET user_id = '{BOB}'",
@@ -353,6 +398,9 @@ TRIGGERS: list[tuple[str, str]] = [
     ("stock_movements_append_only", "DELETE FROM stock_movements"),
     ("stock_movements_append_only", "TRUNCATE stock_movements"),
     ("stock_movements_append_only", "TRUNCATE product_variants CASCADE"),
+    ("erasure_log_append_only", "DELETE FROM erasure_log"),
+    ("erasure_log_append_only", "UPDATE erasure_log SET reason = 'never was'"),
+    ("erasure_log_append_only", "TRUNCATE erasure_log"),
     ("refunds_within_captured", "UPDATE refunds SET amount = 40.01"),
     (
         "refunds_within_captured",
@@ -402,6 +450,7 @@ def test_is_refused_by_name(kept_shop: psycopg.Connection, constraint: str, stat
         f"WHERE id <> '{ROOT}'",
         "UPDATE products SET deleted_at = now()",
         "UPDATE users SET deleted_at = now()",
+        f"SELECT erase_user('{USER}', NULL, 'asked for it')",
         "UPDATE coupons SET usage_limit = NULL; UPDATE coupons SET usage_limit = 1",
         f"UPDATE coupons SET per_user_limit = 1; {another_use(BOB)}",
     ],

@@ -92,6 +92,11 @@ def test_a_line_being_added_is_cleared_by_the_deletion(
             f"VALUES ('{BOB}', sha256('x'), now() + interval '1 day')",
         ),
         (
+            "email_verifications",
+            "INSERT INTO email_verifications (user_id, email, token_hash, expires_at) "
+            f"VALUES ('{BOB}', 'b@x', sha256('x'), now() + interval '1 day')",
+        ),
+        (
             "orders",
             "INSERT INTO orders (user_id, currency_code, subtotal, total_amount, customer_email) "
             f"VALUES ('{BOB}', 'EUR', 0, 0, 'bob@example.com')",

@@ -22,7 +22,16 @@ PURPOSE: Mapping[Kind, str] = {
 }
 READ = sql.SQL("SELECT")
 # Written by triggers or by migrations alone.
-READ_BY_APP = {"order_status_history", "product_stats", "alembic_version", "migration_checksums"}
+READ_BY_APP = {
+    "order_status_history",
+    "product_stats",
+    "erasure_log",
+    "alembic_version",
+    "migration_checksums",
+}
+# Run as the owner, so that the app can do this and no more: erase a person and answer what is held
+# on one, though it does not read whose the orders of deleted users were.
+CALLED_BY_APP = {"erase_user", "orders_of_user"}
 OWNER_ONLY = {"deleted_user_orders"}
 # What bookkeeping needs; and with an order its history would go.
 KEPT_BY_APP = {"orders", "order_items", "order_addresses", "payments", "refunds"}
@@ -35,6 +44,8 @@ SECRET_COLUMNS: Mapping[str, set[str]] = {
     "users": {"password_hash"},
     "user_sessions": {"refresh_token_hash"},
     "password_resets": {"token_hash"},
+    "email_verifications": {"token_hash"},
+    "rate_limits": {"key_hash"},
     "carts": {"session_id"},
 }
 
@@ -107,7 +118,9 @@ def grant(connection: Connection, settings: Settings) -> None:
             _hand_to_owner(connection, settings)
         for kind in sorted(existing - {"owner"}):
             _execute_all(connection, _rights(settings, kind, tables))
-        _execute_all(connection, _hide_trigger_functions(connection, settings.schema))
+        _execute_all(connection, _hide_owner_functions(connection, settings.schema))
+        if "app" in existing:
+            _execute_all(connection, _let_app_call(connection, settings))
 
 
 def _remedy(connection: Connection, settings: Settings, error: errors.InsufficientPrivilege) -> str:
@@ -268,18 +281,32 @@ def _columns(table: _Table, *, without: set[str]) -> sql.Composed:
     return sql.SQL("({})").format(sql.SQL(", ").join(shown))
 
 
-def _hide_trigger_functions(connection: Connection, schema: str) -> Iterator[sql.Composed]:
-    # They run as the owner: nobody else may hang them on a table of their own.
+def _hide_owner_functions(connection: Connection, schema: str) -> Iterator[sql.Composed]:
+    # They run as the owner: nobody else may call them, or hang them on a table of their own.
     functions = connection.execute(
         """
         SELECT oid::regprocedure::text FROM pg_proc
         WHERE pronamespace = to_regnamespace(quote_ident(%(schema)s))
-            AND prorettype = 'trigger'::regtype AND has_function_privilege('public', oid, 'EXECUTE')
+            AND (prorettype = 'trigger'::regtype OR prosecdef)
+            AND has_function_privilege('public', oid, 'EXECUTE')
         """,
         {"schema": schema},
     ).fetchall()
     for (function,) in functions:
         yield sql.SQL("REVOKE EXECUTE ON FUNCTION {} FROM PUBLIC").format(sql.SQL(function))
+
+
+def _let_app_call(connection: Connection, settings: Settings) -> Iterator[sql.Composed]:
+    functions = connection.execute(
+        """
+        SELECT oid::regprocedure::text FROM pg_proc
+        WHERE pronamespace = to_regnamespace(quote_ident(%(schema)s)) AND proname = ANY(%(names)s)
+        """,
+        {"schema": settings.schema, "names": sorted(CALLED_BY_APP)},
+    ).fetchall()
+    app = sql.Identifier(name_of(settings, "app"))
+    for (function,) in functions:
+        yield sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(sql.SQL(function), app)
 
 
 def _execute_all(connection: Connection, statements: Iterator[sql.Composed]) -> None:

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "20261124100200"
-down_revision = "20240120150100"
+down_revision = "20261124100199"
 
 
 def upgrade() -> None:
