@@ -288,13 +288,13 @@ LEFT JOIN account ON TRUE;
 -- name: request_email_change
 -- A token for the address that an account is to have, unless another account has it.
 INSERT INTO email_verifications AS v (user_id, email, token_hash, expires_at)
-SELECT u.id, %(email)s, %(digest)s, now() + %(lifetime)s
+SELECT u.id, %(email)s::varchar, %(digest)s, now() + %(lifetime)s
 FROM users AS u
 WHERE
     u.id = %(user_id)s
     AND NOT EXISTS (
         SELECT FROM users AS o
-        WHERE lower(o.email) = lower(%(email)s) AND o.deleted_at IS NULL AND o.id <> u.id
+        WHERE lower(o.email) = lower(%(email)s::varchar) AND o.deleted_at IS NULL AND o.id <> u.id
     )
 ON CONFLICT (user_id) WHERE used_at IS NULL DO UPDATE
 SET
