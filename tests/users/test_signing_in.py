@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 
@@ -93,7 +94,7 @@ async def test_a_password_changed_while_it_is_compared_opens_no_session(shop: Sh
     compared, go_on = threading.Event(), threading.Event()
 
     class Held(Counting):
-        def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # noqa: A002
+        def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002
             found = super().verify(hash, password)
             compared.set()
             assert go_on.wait(10)
@@ -138,7 +139,7 @@ async def test_no_connection_is_held_while_passwords_are_compared(settings: Sett
         go_on, entered = threading.Event(), threading.Semaphore(0)
 
         class Held(Counting):
-            def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # noqa: A002
+            def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002
                 entered.release()
                 assert go_on.wait(10)
                 return super().verify(hash, password)
