@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from shopflow import settings as settings_module
 from shopflow.carts.carts import Carts
 from shopflow.orders.orders import Orders
+from shopflow.orders.quoting import check_coupon
 from shopflow.postgres.embedded import Server
 from shopflow.postgres.pool import Pool
 from shopflow.products.products import Products
@@ -30,7 +31,7 @@ class Shop:
         self.settings = settings
         self.pool = pool
         self.products = Products(pool)
-        self.carts = Carts(pool)
+        self.carts = Carts(pool, check_coupon)
         self.orders = Orders(pool)
 
 
