@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from shopflow import settings as settings_module
 from shopflow.carts.carts import Carts
 from shopflow.orders.orders import Orders
+from shopflow.orders.quoting import check_coupon
 from shopflow.orders.taxes import TableTaxes, Taxes
 from shopflow.postgres.embedded import Server
 from shopflow.postgres.pool import Pool
@@ -42,7 +43,7 @@ class Shop:
         self.pool = pool
         self.users = Users(pool, accounts)
         self.products = Products(pool)
-        self.carts = Carts(pool)
+        self.carts = Carts(pool, check_coupon)
         self.orders = Orders(pool, taxes or TableTaxes())
 
 

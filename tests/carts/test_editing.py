@@ -13,7 +13,7 @@ from shopflow import InvalidInputError, NotFoundError, Shop
 from shopflow.carts import editing
 from shopflow.carts.errors import CartOwnerError, NotForSaleError
 from shopflow.ids import CartId, CartItemId, ProductId, UserId, VariantId
-from tests.catalogue import a_product, a_user, a_variant, run
+from tests.catalogue import a_coupon, a_product, a_user, a_variant, run
 from tests.waiting import waiting
 
 
@@ -234,3 +234,41 @@ async def test_every_change_of_the_lines_shows_in_updated_at(shop: Shop, cart_id
     await shop.carts.remove(cart_id, item_id)
     times.append(await updated_at())
     assert times == sorted(set(times))
+
+
+async def test_a_cleared_cart_has_no_lines_and_keeps_its_coupon(
+    shop: Shop, cart_id: CartId
+) -> None:
+    await a_coupon(shop, code="TEN")
+    other = await shop.carts.open(session_id="other")
+    for cart in (cart_id, other):
+        await shop.carts.add(cart, await a_product(shop))
+    await shop.carts.apply_coupon(cart_id, "TEN")
+    before = await shop.carts.get(cart_id=cart_id)
+    await shop.carts.clear(cart_id)
+    await shop.carts.clear(cart_id)
+    found = await shop.carts.get(cart_id=cart_id)
+    assert (found.items, found.coupon_code) == ((), "TEN")
+    assert found.updated_at > before.updated_at
+    assert len(await lines(shop, other)) == 1
+    with pytest.raises(NotFoundError, match="no such cart"):
+        await shop.carts.clear(CartId(uuid4()))
+
+
+async def test_refreshed_prices_are_those_of_now(shop: Shop, cart_id: CartId) -> None:
+    plain, same, sized = [await a_product(shop) for _ in range(3)]
+    small = await a_variant(shop, sized)
+    for product_id, variant_id in ((plain, None), (same, None), (sized, small)):
+        await shop.carts.add(cart_id, product_id, variant_id)
+    await run(shop, "UPDATE products SET price = 21 WHERE id = %(id)s", id=plain)
+    await run(shop, "UPDATE product_variants SET price = 31")
+    before = await shop.carts.get(cart_id=cart_id)
+    assert [line.price_changed for line in before.items] == [True, False, True]
+    assert await shop.carts.refresh_prices(cart_id) == 2
+    assert [str(line[3]) for line in await lines(shop, cart_id)] == ["21.00", "20.00", "31.00"]
+    after = await shop.carts.get(cart_id=cart_id)
+    assert (after.subtotal, after.updated_at > before.updated_at) == (Decimal("72.00"), True)
+    assert await shop.carts.refresh_prices(cart_id) == 0
+    assert (await shop.carts.get(cart_id=cart_id)).updated_at == after.updated_at
+    with pytest.raises(NotFoundError, match="no such cart"):
+        await shop.carts.refresh_prices(CartId(uuid4()))

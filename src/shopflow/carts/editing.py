@@ -1,4 +1,4 @@
-"""Opening a cart and changing its lines; one statement each.
+"""Opening a cart and changing its lines, or all of them; one statement each.
 
 Each change locks the cart's row first, as the checkout does, so that no line is changed while it
 is being ordered.
@@ -30,6 +30,10 @@ class _Added(msgspec.Struct, frozen=True):
     cart_id: CartId | None
     for_sale: bool | None
     item_id: CartItemId | None
+
+
+class _Refreshed(msgspec.Struct, frozen=True):
+    lines: int
 
 
 async def open_cart(
@@ -129,6 +133,28 @@ async def remove_item(
     """
     if not await QUERIES["remove_item"].execute(connection, cart_id=cart_id, item_id=item_id):
         raise NotFoundError("cart line", item_id)
+
+
+async def clear_cart(connection: AsyncConnection[Any], cart_id: CartId) -> None:
+    """Take every line out of a cart; its coupon stays on it.
+
+    Raises:
+        NotFoundError: when there is no such cart.
+    """
+    if not await QUERIES["clear_cart"].execute(connection, cart_id=cart_id):
+        raise NotFoundError("cart", cart_id)
+
+
+async def refresh_prices(connection: AsyncConnection[Any], cart_id: CartId) -> int:
+    """Give every line the price of now, as a customer has seen it; return how many had another.
+
+    Raises:
+        NotFoundError: when there is no such cart.
+    """
+    refreshed = await QUERIES["refresh_prices"].row(connection, _Refreshed, cart_id=cart_id)
+    if refreshed is None:
+        raise NotFoundError("cart", cart_id)
+    return refreshed.lines
 
 
 def _check_quantity(quantity: int) -> None:

@@ -13,7 +13,8 @@ from shopflow.ids import CartId, CartItemId, CouponId, ProductId, UserId, Varian
 class CartItem(msgspec.Struct, frozen=True):
     """A line of a cart.
 
-    `unit_price` is the price when the line was last written, `current_price` that of now.
+    `unit_price` is the price when the line was last written, `current_price` that of now, and
+    `price_changed` says whether they differ.
     `max_quantity` is what can be bought: None without limit (stock is not counted), 0 for what is
     no longer for sale. `in_stock` says whether `quantity` is within it.
     """
@@ -24,6 +25,7 @@ class CartItem(msgspec.Struct, frozen=True):
     quantity: int
     unit_price: Decimal
     current_price: Decimal
+    price_changed: bool
     name: str
     slug: str
     variant_name: str | None
@@ -42,7 +44,25 @@ class Cart(msgspec.Struct, frozen=True):
     user_id: UserId | None
     session_id: str | None
     coupon_id: CouponId | None
+    coupon_code: str | None
     updated_at: datetime
     items: tuple[CartItem, ...]
     item_count: int
     subtotal: Decimal
+
+
+class Shortened(msgspec.Struct, frozen=True):
+    """A line that was not added in full: the cart holds `quantity`, or 0, of those `wanted`."""
+
+    product_id: ProductId
+    variant_id: VariantId | None
+    sku: str
+    wanted: int
+    quantity: int
+
+
+class MergedCart(msgspec.Struct, frozen=True):
+    """The user's cart after a guest's was merged into it, and what there was too little of."""
+
+    cart_id: CartId
+    shortened: tuple[Shortened, ...]

@@ -11,12 +11,12 @@ import msgspec
 from psycopg import AsyncConnection
 
 from shopflow.errors import InvalidInputError, NotFoundError, ShopflowError
-from shopflow.ids import CategoryId, ProductId, UserId, VariantId
+from shopflow.ids import CartId, CategoryId, ProductId, UserId, VariantId
 from shopflow.money import rounded
 from shopflow.orders.errors import EmptyCartError, PriceChange, Shortage
 from shopflow.orders.quotes import Quote, QuoteLine, QuoteRequest
 from shopflow.orders.reading import QUERIES
-from shopflow.orders.taxes import Sale, TaxableLine, Taxation, Taxes, TaxRate
+from shopflow.orders.taxes import Sale, TableTaxes, TaxableLine, Taxation, Taxes, TaxRate
 from shopflow.orders.totals import Charges, ShippingPrice, Totals, charges_of, totals_of
 from shopflow.promotions.discounts import Discount, Line, discount_of
 from shopflow.promotions.errors import CouponRefusedError
@@ -24,7 +24,7 @@ from shopflow.promotions.models import Coupon
 from shopflow.promotions.rules import Buyer, refusal
 from shopflow.text import check_text
 
-__all__ = ["Quote", "QuoteRequest", "quote", "quote_all"]
+__all__ = ["Quote", "QuoteRequest", "check_coupon", "quote", "quote_all"]
 
 LONGEST_STATE = 100
 Categories = Mapping[CategoryId, tuple[CategoryId, ...]]
@@ -79,6 +79,11 @@ async def quote(connection: AsyncConnection[Any], request: QuoteRequest, taxes: 
     if isinstance(answer, ShopflowError):
         raise answer
     return answer
+
+
+async def check_coupon(connection: AsyncConnection[Any], cart_id: CartId) -> None:
+    """Raise whatever keeps this cart, with the coupon that is on it, from being priced."""
+    await quote(connection, QuoteRequest(cart_id=cart_id), TableTaxes())
 
 
 async def quote_all(
