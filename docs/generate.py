@@ -36,6 +36,8 @@ DOMAINS = {
         "order_status_history",
         "payments",
         "refunds",
+        "payment_operations",
+        "gateway_events",
     ),
     "Promotions": ("coupons", "coupon_usage"),
     "Shipping": ("shipping_zones", "shipping_methods"),

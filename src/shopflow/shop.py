@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from shopflow import settings as settings_module
 from shopflow.carts.carts import Carts
 from shopflow.orders.orders import Orders
+from shopflow.orders.payments.gateway import Gateways, check_names
 from shopflow.postgres.embedded import Server
 from shopflow.postgres.pool import Pool
 from shopflow.products.products import Products
@@ -23,19 +24,21 @@ class Shop:
         pool: connections to the shop's database, for SQL of your own.
         products: listings and product pages.
         carts: carts of users and guests.
-        orders: placing, paying and reading orders.
+        orders: placing, paying and reading orders; `orders.payments` for gateways.
     """
 
-    def __init__(self, settings: Settings, pool: Pool) -> None:
+    def __init__(self, settings: Settings, pool: Pool, gateways: Gateways | None = None) -> None:
         self.settings = settings
         self.pool = pool
         self.products = Products(pool)
         self.carts = Carts(pool)
-        self.orders = Orders(pool)
+        self.orders = Orders(pool, gateways)
 
 
 @asynccontextmanager
-async def open_shop(settings: Settings | None = None, **overrides: object) -> AsyncIterator[Shop]:
+async def open_shop(
+    settings: Settings | None = None, *, gateways: Gateways | None = None, **overrides: object
+) -> AsyncIterator[Shop]:
     """Open the shop for the length of an `async with` block.
 
     Without a database URL or PG* variables the embedded server is started, or used when it
@@ -44,22 +47,28 @@ async def open_shop(settings: Settings | None = None, **overrides: object) -> As
 
     Args:
         settings: None loads them from the environment and the file.
+        gateways: payment gateways by name, which are closed with the shop; `manual` is there
+            without being given.
         overrides: single settings that win over those, such as `database_url=…`; only without
             `settings`.
 
     Raises:
-        ConfigurationError: for a setting that cannot work, such as too many connections.
+        ConfigurationError: for a setting that cannot work, such as too many connections, and for
+            a gateway's name that cannot be.
         ServerError: when the server cannot be started or reached, or is older than 18.
         TypeError: when both `settings` and overrides are given.
     """
     if settings is not None and overrides:
         raise TypeError("give either settings or single settings, not both")
     settings = settings or settings_module.load(None, file=None, **overrides)
+    check_names(gateways or {})
     if settings.embedded:
         await asyncio.to_thread(Server(settings).start)
     pool = Pool(settings)
     await pool.open()
+    shop = Shop(settings, pool, gateways)
     try:
-        yield Shop(settings, pool)
+        yield shop
     finally:
+        await shop.orders.payments.close()
         await pool.close()

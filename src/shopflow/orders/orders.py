@@ -5,17 +5,25 @@ from __future__ import annotations
 from decimal import Decimal
 
 from shopflow.ids import OrderId, PaymentId, UserId
-from shopflow.orders import payments, reading
+from shopflow.orders import reading
 from shopflow.orders.checkout import Checkout, place_order
 from shopflow.orders.models import Order, PlacedOrder
+from shopflow.orders.payments.gateway import Gateways
+from shopflow.orders.payments.marking import mark_paid
+from shopflow.orders.payments.payments import Payments
 from shopflow.postgres.pool import Pool
 
 
 class Orders:
-    """The orders of a shop."""
+    """The orders of a shop.
 
-    def __init__(self, pool: Pool) -> None:
+    Attributes:
+        payments: paying orders through gateways, and giving back.
+    """
+
+    def __init__(self, pool: Pool, gateways: Gateways | None = None) -> None:
         self._pool = pool
+        self.payments = Payments(pool, gateways or {})
 
     async def place(self, checkout: Checkout) -> PlacedOrder:
         """Order what is in a cart, all or nothing; see `checkout.place_order`."""
@@ -31,8 +39,8 @@ class Orders:
         card_last_four: str | None = None,
         actor: UserId | None = None,
     ) -> PaymentId:
-        """Record that an order was paid in full, and confirm it; see `payments.mark_paid`."""
-        return await payments.mark_paid(
+        """Record that an order was paid in full, and confirm it; see `marking.mark_paid`."""
+        return await mark_paid(
             self._pool,
             order_id,
             amount=amount,
