@@ -46,6 +46,8 @@ DOMAINS = {
         "order_status_history",
         "payments",
         "refunds",
+        "payment_operations",
+        "gateway_events",
     ),
     "Promotions": ("coupons", "coupon_products", "coupon_categories", "coupon_usage"),
     "Shipping": ("shipping_zones", "shipping_methods"),

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from shopflow import settings as settings_module
 from shopflow.carts.carts import Carts
 from shopflow.orders.orders import Orders
+from shopflow.orders.payments.gateway import Gateways, check_names
 from shopflow.orders.quoting import check_coupon
 from shopflow.orders.taxes import TableTaxes, Taxes
 from shopflow.postgres.embedded import Server
@@ -28,7 +29,7 @@ class Shop:
         users: accounts, sessions and addresses.
         products: listings and product pages.
         carts: carts of users and guests.
-        orders: placing, paying and reading orders.
+        orders: placing, paying and reading orders; `orders.payments` for gateways.
     """
 
     def __init__(
@@ -38,13 +39,14 @@ class Shop:
         *,
         accounts: AccountPolicy | None = None,
         taxes: Taxes | None = None,
+        gateways: Gateways | None = None,
     ) -> None:
         self.settings = settings
         self.pool = pool
         self.users = Users(pool, accounts)
         self.products = Products(pool)
         self.carts = Carts(pool, check_coupon)
-        self.orders = Orders(pool, taxes or TableTaxes())
+        self.orders = Orders(pool, taxes or TableTaxes(), gateways or {})
 
 
 @asynccontextmanager
@@ -53,6 +55,7 @@ async def open_shop(
     *,
     accounts: AccountPolicy | None = None,
     taxes: Taxes | None = None,
+    gateways: Gateways | None = None,
     **overrides: object,
 ) -> AsyncIterator[Shop]:
     """Open the shop for the length of an `async with` block.
@@ -66,22 +69,26 @@ async def open_shop(
         accounts: how long tokens live, how often a sign-in may be tried, what a password's hash
             costs; None for the defaults.
         taxes: how orders are taxed; None for the rates in the table tax_rates.
+        gateways: payment gateways by name, which are closed with the shop; `manual` is there
+            without being given.
         overrides: single settings that win over those, such as `database_url=…`; only without
             `settings`.
 
     Raises:
-        ConfigurationError: for a setting that cannot work, such as too many connections.
+        ConfigurationError: for a setting that cannot work, such as too many connections, and for
+            a gateway's name that cannot be.
         ServerError: when the server cannot be started or reached, or is older than 18.
         TypeError: when both `settings` and overrides are given.
     """
     if settings is not None and overrides:
         raise TypeError("give either settings or single settings, not both")
     settings = settings or settings_module.load(None, file=None, **overrides)
+    check_names(gateways or {})
     if settings.embedded:
         await asyncio.to_thread(Server(settings).start)
     pool = Pool(settings)
-    shop = Shop(settings, pool, accounts=accounts, taxes=taxes)
     await pool.open()
+    shop = Shop(settings, pool, accounts=accounts, taxes=taxes, gateways=gateways)
     try:
         yield shop
     finally:

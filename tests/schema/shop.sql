@@ -91,3 +91,20 @@ INSERT INTO coupon_products (coupon_id, product_id)
 VALUES ('00000000-0000-7000-8000-000000000051', '00000000-0000-7000-8000-0000000000a1');
 INSERT INTO coupon_categories (coupon_id, category_id)
 VALUES ('00000000-0000-7000-8000-000000000051', '00000000-0000-7000-8000-0000000000c2');
+INSERT INTO payments (id, order_id, amount, status, payment_method, gateway)
+VALUES ('00000000-0000-7000-8000-0000000000bb', '00000000-0000-7000-8000-000000000081', 10.00, 'pending',
+        'card', 'sandbox');
+INSERT INTO payment_operations (id, payment_id, kind, amount, status, idempotency_key, gateway_reference)
+VALUES ('00000000-0000-7000-8000-0000000000bc', '00000000-0000-7000-8000-0000000000bb', 'authorize', 10.00,
+        'succeeded', 'pay-1', 'auth_1'),
+       ('00000000-0000-7000-8000-0000000000bd', '00000000-0000-7000-8000-0000000000bb', 'capture', 4.00,
+        'pending', 'pay-2', NULL);
+UPDATE payments SET gateway_reference = 'auth_1' WHERE id = '00000000-0000-7000-8000-0000000000bb';
+INSERT INTO refunds (id, payment_id, amount)
+VALUES ('00000000-0000-7000-8000-0000000000bf', '00000000-0000-7000-8000-0000000000aa', 1.00);
+INSERT INTO payment_operations (id, payment_id, refund_id, kind, amount, idempotency_key)
+VALUES ('00000000-0000-7000-8000-0000000000be', '00000000-0000-7000-8000-0000000000aa',
+        '00000000-0000-7000-8000-0000000000bf', 'refund', 1.00, 'refund-1');
+INSERT INTO gateway_events (gateway, event_id, kind, status, authorization_reference, gateway_reference,
+    amount, occurred_at)
+VALUES ('sandbox', 'event_1', 'authorize', 'succeeded', 'auth_1', 'auth_1', 10.00, now());

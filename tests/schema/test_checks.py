@@ -15,6 +15,24 @@ TEN = "00000000-0000-7000-8000-000000000051"
 ORDER = "00000000-0000-7000-8000-000000000081"
 PAID = "00000000-0000-7000-8000-0000000000aa"
 UNPAID = "00000000-0000-7000-8000-0000000000ab"
+GATEWAY_PAYMENT = "00000000-0000-7000-8000-0000000000bb"
+AUTHORIZED = "00000000-0000-7000-8000-0000000000bc"
+CAPTURING = "00000000-0000-7000-8000-0000000000bd"
+REFUNDING = "00000000-0000-7000-8000-0000000000be"
+
+
+def operation(values: str) -> str:
+    return (
+        "INSERT INTO payment_operations (payment_id, kind, amount, status, error_code, "
+        f"idempotency_key) VALUES ('{GATEWAY_PAYMENT}', {values})"
+    )
+
+
+def gateway_payment(values: str) -> str:
+    return (
+        "INSERT INTO payments (order_id, gateway, payment_method, amount, status, voided_amount, "
+        f"authorized_at) VALUES ('{ORDER}', 'sandbox', 'card', {values})"
+    )
 
 
 def another_use(user: str | None) -> str:
@@ -160,8 +178,45 @@ CHECKS: list[tuple[str, str]] = [
     ("payments_captured_check", f"UPDATE payments SET captured_amount = 1 WHERE id = '{UNPAID}'"),
     ("payments_captured_check", f"UPDATE payments SET status = 'captured' WHERE id = '{UNPAID}'"),
     ("payments_card_last_four_check", "UPDATE payments SET card_last_four = '12x4'"),
+    ("payments_gateway_check", f"UPDATE payments SET gateway = 'Big Bank' WHERE id = '{UNPAID}'"),
+    ("payments_gateway_reference_check", "UPDATE payments SET gateway_reference = 'x'"),
+    ("payments_gateway_reference_check", "UPDATE payments SET gateway_reference = ''"),
+    ("payments_authorized_check", gateway_payment("1, 'authorized', 0, NULL")),
+    ("payments_voided_amount_check", "UPDATE payments SET voided_amount = -1"),
+    ("payments_voided_amount_check", "UPDATE payments SET voided_amount = 'NaN'"),
+    ("payments_voided_amount_check", "UPDATE payments SET voided_amount = 10.01"),
     ("refunds_amount_positive", "UPDATE refunds SET amount = 0"),
     ("refunds_status_check", "UPDATE refunds SET status = 'maybe'"),
+    # The guards of what an operation is for would refuse most of these first.
+    *(
+        (
+            name,
+            "ALTER TABLE payment_operations DISABLE TRIGGER payment_operations_kept; "
+            f"UPDATE payment_operations SET {change} WHERE id = '{CAPTURING}'",
+        )
+        for name, change in (
+            ("payment_operations_kind_check", "kind = 'steal'"),
+            ("payment_operations_status_check", "status = 'maybe', error_code = 'x'"),
+            ("payment_operations_amount_positive", "amount = -1"),
+            ("payment_operations_amount_positive", "amount = 'NaN'"),
+            ("payment_operations_refund_check", "kind = 'refund'"),
+            ("payment_operations_error_code_check", "error_code = 'x'"),
+            ("payment_operations_error_code_check", "status = 'unknown'"),
+            ("payment_operations_then_capture_check", "then_capture = true"),
+            ("payment_operations_closes_order_check", "closes_order = true"),
+            ("payment_operations_attempts_positive", "attempts = -1"),
+            ("payment_operations_idempotency_key_check", "idempotency_key = ''"),
+        )
+    ),
+    ("gateway_events_kind_check", "UPDATE gateway_events SET kind = 'steal'"),
+    ("gateway_events_status_check", "UPDATE gateway_events SET status = 'pending'"),
+    ("gateway_events_amount_positive", "UPDATE gateway_events SET amount = 'NaN'"),
+    ("gateway_events_error_code_check", "UPDATE gateway_events SET error_code = 'x'"),
+    ("gateway_events_card_last_four_check", "UPDATE gateway_events SET card_last_four = '42x2'"),
+    (
+        "gateway_events_problem_check",
+        "UPDATE gateway_events SET applied_at = now(), problem = 'it waits'",
+    ),
     (
         "order_status_history_status_check",
         f"INSERT INTO order_status_history (order_id, status) VALUES ('{ORDER}', 'lost')",
@@ -276,6 +331,30 @@ UNIQUES: list[tuple[str, str]] = [
         "INSERT INTO order_addresses (order_id, address_type, first_name, last_name, "
         "address_line_1, city, postal_code, country_code) "
         f"VALUES ('{ORDER}', 'shipping', 'A', 'A', '1', 'York', 'Y', 'GB')",
+    ),
+    (
+        "payments_gateway_reference_key",
+        gateway_payment("0, 'pending', 0, NULL")
+        + "; UPDATE payments SET gateway_reference = 'auth_1' WHERE gateway = 'sandbox'",
+    ),
+    (
+        "payment_operations_idempotency_key_key",
+        operation("'capture', 1, 'pending', NULL, 'pay-2'"),
+    ),
+    (
+        "payment_operations_refund_id_key",
+        "INSERT INTO payment_operations (payment_id, refund_id, kind, amount, idempotency_key) "
+        "SELECT payment_id, refund_id, kind, amount, 'again' FROM payment_operations "
+        f"WHERE id = '{REFUNDING}'",
+    ),
+    (
+        "payment_operations_authorize_key",
+        operation("'authorize', 10, 'failed', 'x', 'again'"),
+    ),
+    (
+        "payment_operations_reference_key",
+        operation("'capture', 1, 'pending', NULL, 'again'")
+        + "; UPDATE payment_operations SET gateway_reference = 'cap_1' WHERE kind = 'capture'",
     ),
     (
         "coupon_usage_coupon_id_order_id_key",
@@ -402,6 +481,7 @@ TRIGGERS: list[tuple[str, str]] = [
     ("erasure_log_append_only", "UPDATE erasure_log SET reason = 'never was'"),
     ("erasure_log_append_only", "TRUNCATE erasure_log"),
     ("refunds_within_captured", "UPDATE refunds SET amount = 40.01"),
+    ("refunds_within_captured", "UPDATE refunds SET amount = 40.01 WHERE amount = 10"),
     (
         "refunds_within_captured",
         f"INSERT INTO refunds (payment_id, amount) VALUES ('{PAID}', 30.01)",
@@ -431,6 +511,98 @@ TRIGGERS: list[tuple[str, str]] = [
     (
         "coupon_usage_first_order_only",
         f"UPDATE coupons SET first_order_only = true; {another_use(USER)}",
+    ),
+    (
+        "refunds_payment_captured",
+        f"INSERT INTO refunds (payment_id, amount) VALUES ('{GATEWAY_PAYMENT}', 1)",
+    ),
+    ("refunds_match_operation", "UPDATE refunds SET status = 'succeeded' WHERE amount = 1"),
+    ("refunds_match_operation", "UPDATE refunds SET amount = 2 WHERE amount = 1"),
+    ("payment_operations_kept", "DELETE FROM payment_operations"),
+    ("payment_operations_kept", "TRUNCATE payment_operations"),
+    ("payment_operations_kept", "TRUNCATE payments CASCADE"),
+    (
+        "payment_operations_kept",
+        f"UPDATE payment_operations SET amount = 3 WHERE id = '{CAPTURING}'",
+    ),
+    (
+        "payment_operations_kept",
+        f"UPDATE payment_operations SET idempotency_key = 'x' WHERE id = '{CAPTURING}'",
+    ),
+    (
+        "payment_operations_kept",
+        f"UPDATE payment_operations SET payment_id = '{PAID}' WHERE id = '{CAPTURING}'",
+    ),
+    (
+        "payment_operations_step",
+        f"UPDATE payment_operations SET status = 'pending' WHERE id = '{AUTHORIZED}'",
+    ),
+    (
+        "payment_operations_step",
+        f"UPDATE payment_operations SET status = 'declined', error_code = 'x' WHERE id = '{CAPTURING}'; "
+        f"UPDATE payment_operations SET status = 'succeeded', error_code = NULL WHERE id = '{CAPTURING}'",
+    ),
+    # 10 authorized, of which 4 are being captured.
+    ("payment_operations_within_amount", operation("'capture', 6.01, 'pending', NULL, 'x'")),
+    ("payment_operations_within_amount", operation("'capture', 6.01, 'unknown', 'x', 'x'")),
+    ("payment_operations_within_amount", operation("'capture', 6.01, 'succeeded', NULL, 'x'")),
+    ("payment_operations_within_amount", operation("'void', 6.01, 'pending', NULL, 'x'")),
+    (
+        "payment_operations_within_amount",
+        # Given up, its amount was free for another; then it had happened after all.
+        f"UPDATE payment_operations SET status = 'failed', error_code = 'x' WHERE id = '{CAPTURING}'; "
+        + operation("'capture', 7, 'pending', NULL, 'x'")
+        + f"; UPDATE payment_operations SET status = 'succeeded', error_code = NULL WHERE id = '{CAPTURING}'",
+    ),
+    (
+        "payment_operations_within_amount",
+        gateway_payment("0, 'pending', 0, NULL")
+        + "; INSERT INTO payment_operations (payment_id, kind, amount, idempotency_key) "
+        "SELECT id, 'authorize', 2, 'x' FROM payments WHERE amount = 0",
+    ),
+    (
+        "payment_operations_authorized",
+        "INSERT INTO payment_operations (payment_id, kind, amount, idempotency_key) "
+        f"VALUES ('{PAID}', 'capture', 1, 'x')",
+    ),
+    (
+        "payment_operations_authorized",
+        gateway_payment("0, 'pending', 0, NULL")
+        + "; INSERT INTO payment_operations (payment_id, kind, amount, idempotency_key) "
+        "SELECT id, 'capture', 1, 'x' FROM payments WHERE amount = 0",
+    ),
+    (
+        "payment_operations_of_refund",
+        "WITH r AS (INSERT INTO refunds (payment_id, amount) "
+        f"VALUES ('{PAID}', 2) RETURNING id) "
+        "INSERT INTO payment_operations (payment_id, refund_id, kind, amount, idempotency_key) "
+        f"SELECT '{PAID}', id, 'refund', 3, 'x' FROM r",
+    ),
+    (
+        "payment_operations_of_refund",
+        "UPDATE refunds SET status = 'failed' WHERE amount = 10; "
+        "INSERT INTO payment_operations (payment_id, refund_id, kind, amount, idempotency_key) "
+        "SELECT payment_id, id, 'refund', amount, 'x' FROM refunds WHERE amount = 10",
+    ),
+    ("payments_match_operations", gateway_payment("1, 'authorized', 0, now()")),
+    ("payments_match_operations", gateway_payment("1, 'pending', 1, NULL")),
+    (
+        "payments_match_operations",
+        "UPDATE payments SET status = 'captured', captured_amount = 4, captured_at = now() "
+        f"WHERE id = '{GATEWAY_PAYMENT}'",
+    ),
+    ("payments_match_operations", f"UPDATE payments SET amount = 3 WHERE id = '{GATEWAY_PAYMENT}'"),
+    (
+        "payments_match_operations",
+        f"UPDATE payments SET gateway = 'sandbox' WHERE id = '{PAID}'",
+    ),
+    # 50, of which 40 are captured and 10 under way.
+    ("payments_within_total", gateway_payment("0.01, 'pending', 0, NULL")),
+    ("orders_payment_status_derived", "UPDATE orders SET payment_status = 'paid'"),
+    (
+        "orders_payment_status_derived",
+        "INSERT INTO orders (payment_status, currency_code, subtotal, total_amount, customer_email) "
+        "VALUES ('paid', 'EUR', 0, 0, 'a@x')",
     ),
 ]
 

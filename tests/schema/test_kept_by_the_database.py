@@ -1,8 +1,11 @@
 """What the database keeps by itself: stock sums, ratings, coupon counts, history, updated_at."""
 
+from decimal import Decimal
+
 import psycopg
 
-from tests.schema.test_checks import BOB, ORDER, PLAIN, SIZED, USER
+from shopflow.orders.payments.recording import STEPS
+from tests.schema.test_checks import BOB, GATEWAY_PAYMENT, ORDER, PAID, PLAIN, SIZED, USER
 
 STOCK = "SELECT stock_quantity, has_variants FROM products WHERE id = %(id)s"
 
@@ -127,8 +130,10 @@ def test_orders_brought_in_keep_their_own_times(shop: psycopg.Connection) -> Non
 
 
 def test_a_failed_refund_frees_what_it_held(shop: psycopg.Connection) -> None:
-    shop.execute("UPDATE refunds SET status = 'failed'")
-    shop.execute("INSERT INTO refunds (payment_id, amount) SELECT payment_id, 40 FROM refunds")
+    shop.execute("UPDATE refunds SET status = 'failed' WHERE amount = 10")
+    shop.execute(
+        "INSERT INTO refunds (payment_id, amount) SELECT payment_id, 39 FROM refunds LIMIT 1"
+    )
 
 
 def test_the_steps_of_an_order_are_those_of_the_function(shop: psycopg.Connection) -> None:
@@ -186,3 +191,98 @@ def test_triggers_work_without_a_search_path(shop: psycopg.Connection) -> None:
     shop.execute(f"UPDATE {row[0]}.users SET deleted_at = now() WHERE id = '{USER}'".encode())
     found = shop.execute(f"SELECT count(*) FROM {row[0]}.deleted_user_orders".encode())
     assert found.fetchone() == (1,)
+
+
+def payment(shop: psycopg.Connection) -> tuple[object, ...]:
+    row = shop.execute(
+        "SELECT status, captured_amount, voided_amount, captured_at IS NOT NULL, authorized_at IS NOT NULL, "
+        f"failure_code FROM payments WHERE id = '{GATEWAY_PAYMENT}'".encode()
+    ).fetchone()
+    assert row is not None
+    return row
+
+
+def test_a_payment_is_what_its_operations_come_to(shop: psycopg.Connection) -> None:
+    assert payment(shop) == ("authorized", Decimal(0), Decimal(0), False, True, None)
+    shop.execute("UPDATE payment_operations SET status = 'succeeded' WHERE kind = 'capture'")
+    assert payment(shop) == ("captured", Decimal(4), Decimal(0), True, True, None)
+    shop.execute(
+        "INSERT INTO payment_operations (payment_id, kind, amount, status, idempotency_key) "
+        f"VALUES ('{GATEWAY_PAYMENT}', 'void', 6, 'succeeded', 'void')".encode()
+    )
+    assert payment(shop) == ("captured", Decimal(4), Decimal(6), True, True, None)
+
+
+def test_a_payment_without_a_capture_is_voided_or_failed(shop: psycopg.Connection) -> None:
+    shop.execute(
+        "UPDATE payment_operations SET status = 'declined', error_code = 'x' WHERE kind = 'capture'"
+    )
+    assert payment(shop)[0] == "authorized"
+    shop.execute(
+        "INSERT INTO payment_operations (payment_id, kind, amount, status, idempotency_key) "
+        f"VALUES ('{GATEWAY_PAYMENT}', 'void', 10, 'succeeded', 'void')".encode()
+    )
+    assert payment(shop)[:3] == ("voided", Decimal(0), Decimal(10))
+    shop.execute(
+        "WITH made AS (INSERT INTO payments (order_id, amount, gateway, payment_method) "
+        f"VALUES ('{ORDER}', 10, 'sandbox', 'card') RETURNING id) "
+        "INSERT INTO payment_operations (payment_id, kind, amount, status, error_code, idempotency_key) "
+        "SELECT id, 'authorize', 10, 'declined', 'card_declined', 'other' FROM made".encode()
+    )
+    found = shop.execute("SELECT status, failure_code FROM payments WHERE status = 'failed'")
+    assert found.fetchall() == [("failed", "card_declined")]
+
+
+def test_a_refund_is_what_its_operation_says(shop: psycopg.Connection) -> None:
+    shop.execute("UPDATE payment_operations SET status = 'succeeded' WHERE kind = 'refund'")
+    found = shop.execute("SELECT status FROM refunds WHERE amount = 1")
+    assert found.fetchone() == ("succeeded",)
+
+
+def paid(shop: psycopg.Connection) -> str:
+    row = shop.execute("SELECT payment_status FROM orders").fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def test_payment_status_follows_from_payments_and_refunds(shop: psycopg.Connection) -> None:
+    assert paid(shop) == "partially_paid"  # 40 of 50
+    shop.execute(f"UPDATE payments SET captured_amount = 50 WHERE id = '{PAID}'".encode())
+    assert paid(shop) == "paid"
+    shop.execute("UPDATE payment_operations SET status = 'succeeded' WHERE kind = 'refund'")
+    assert paid(shop) == "partially_refunded"
+    shop.execute("UPDATE refunds SET amount = 49, status = 'succeeded' WHERE amount = 10")
+    assert paid(shop) == "refunded"
+    shop.execute("UPDATE refunds SET status = 'failed' WHERE amount = 49")
+    assert paid(shop) == "partially_refunded"
+    shop.execute("DELETE FROM refunds WHERE amount = 49")
+    shop.execute(
+        "UPDATE payments SET captured_amount = 0, captured_at = NULL, status = 'voided' "
+        "WHERE id = (SELECT id FROM payments WHERE status = 'pending' LIMIT 1)"
+    )
+    assert paid(shop) == "partially_refunded"
+
+
+def test_payment_status_follows_from_the_total_too(shop: psycopg.Connection) -> None:
+    shop.execute("UPDATE orders SET subtotal = 40, total_amount = 40")
+    assert paid(shop) == "paid"
+    shop.execute("UPDATE orders SET subtotal = 40.01, total_amount = 40.01")
+    assert paid(shop) == "partially_paid"
+
+
+def test_an_order_that_loses_its_payments_is_unpaid(shop: psycopg.Connection) -> None:
+    shop.execute("ALTER TABLE payment_operations DISABLE TRIGGER payment_operations_kept")
+    shop.execute("DELETE FROM payment_operations WHERE kind = 'refund'")
+    shop.execute("DELETE FROM refunds")
+    shop.execute(f"DELETE FROM payments WHERE id = '{PAID}'".encode())
+    assert paid(shop) == "authorized"
+    shop.execute("DELETE FROM payment_operations")
+    shop.execute("DELETE FROM payments")
+    assert paid(shop) == "unpaid"
+
+
+def test_the_steps_of_an_operation_are_those_of_python(shop: psycopg.Connection) -> None:
+    found = shop.execute("SELECT * FROM payment_operation_steps()").fetchall()
+    assert {tuple(row) for row in found} == {
+        (before, after) for before, afters in STEPS.items() for after in afters
+    }

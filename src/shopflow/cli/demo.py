@@ -18,6 +18,7 @@ from shopflow.settings import Settings
 
 app = cyclopts.App(name="demo", help="Fill an empty shop with a generated one, to try things out.")
 app.command(order)
+app.command("shopflow.cli.sandbox_gateway:gateway", name="gateway")
 
 
 @app.command

@@ -18,13 +18,9 @@ TURNS: dict[int, Fate] = {
     29: "returned",
 }
 CYCLE = 30
-# What an order's fate makes of its payment and fulfilment, and why, once it has the status.
-ENDINGS: dict[tuple[Fate, str], tuple[str, str]] = {
-    ("cancelled", "cancelled"): ("refunded", "unfulfilled"),
-    ("refunded", "refunded"): ("refunded", "unfulfilled"),
-    ("returned", "refunded"): ("refunded", "returned"),
-    ("partly", "delivered"): ("partially_refunded", "fulfilled"),
-}
+# What an order's fate makes of its fulfilment, and why, once it has the status. What it makes of
+# its payment follows from the payments and refunds, in the database.
+ENDINGS: dict[tuple[Fate, str], str] = {("returned", "refunded"): "returned"}
 REASONS: dict[tuple[Fate, str], str] = {
     ("cancelled", "cancelled"): "cancelled by the customer",
     ("failed", "cancelled"): "the payment failed",
@@ -85,17 +81,14 @@ def _planned(random: Random, fate: Fate, placed: int) -> dict[str, int]:
 
 def steps(order_id: str, way: Course, staff: Sequence[str]) -> Iterator[Step]:
     """Yield the steps of an order; what people in the shop do has an actor, another each day."""
-    payment, fulfillment = "unpaid", "unfulfilled"
+    fulfillment = "unfulfilled"
     for status, at in way.reached.items():
-        if status == "confirmed":
-            payment = "paid"
-        elif status == "shipped":
+        if status == "shipped":
             fulfillment = "fulfilled"
-        payment, fulfillment = ENDINGS.get((way.fate, status), (payment, fulfillment))
+        fulfillment = ENDINGS.get((way.fate, status), fulfillment)
         yield Step(
             order_id=order_id,
             status=status,
-            payment_status=payment,
             fulfillment_status=fulfillment,
             reason=REASONS.get((way.fate, status)),
             actor=staff[at // DAY_MS % len(staff)] if status in BY_STAFF else None,

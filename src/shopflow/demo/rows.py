@@ -232,11 +232,10 @@ class Order(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What becomes of an order: a status, with what it says of payment and fulfilment."""
+    """What becomes of an order: a status, with what it says of fulfilment."""
 
     order_id: str
     status: str
-    payment_status: str
     fulfillment_status: str
     reason: str | None
     actor: str | None

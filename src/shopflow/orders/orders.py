@@ -5,20 +5,28 @@ from __future__ import annotations
 from decimal import Decimal
 
 from shopflow.ids import OrderId, PaymentId, UserId
-from shopflow.orders import payments, reading
+from shopflow.orders import reading
 from shopflow.orders.checkout import Checkout, check_checkout
 from shopflow.orders.grouping import GroupCheckout
 from shopflow.orders.models import Order, PlacedOrder
+from shopflow.orders.payments.gateway import Gateways
+from shopflow.orders.payments.marking import mark_paid
+from shopflow.orders.payments.payments import Payments
 from shopflow.orders.taxes import Taxes
 from shopflow.postgres.pool import Pool
 
 
 class Orders:
-    """The orders of a shop."""
+    """The orders of a shop.
 
-    def __init__(self, pool: Pool, taxes: Taxes) -> None:
+    Attributes:
+        payments: paying orders through gateways, and giving back.
+    """
+
+    def __init__(self, pool: Pool, taxes: Taxes, gateways: Gateways) -> None:
         self._pool = pool
         self._checkouts = GroupCheckout(pool, taxes)
+        self.payments = Payments(pool, gateways)
 
     async def place(self, checkout: Checkout) -> PlacedOrder:
         """Order what is in a cart at the prices of now, in one transaction.
@@ -55,8 +63,9 @@ class Orders:
         return await self._checkouts.place(check_checkout(checkout, settings.currency_code))
 
     async def close(self) -> None:
-        """Return when every checkout under way has its answer."""
+        """Return when every checkout under way has its answer, and close the gateways."""
         await self._checkouts.close()
+        await self.payments.close()
 
     async def mark_paid(
         self,
@@ -68,8 +77,8 @@ class Orders:
         card_last_four: str | None = None,
         actor: UserId | None = None,
     ) -> PaymentId:
-        """Record that an order was paid in full, and confirm it; see `payments.mark_paid`."""
-        return await payments.mark_paid(
+        """Record that an order was paid in full, and confirm it; see `marking.mark_paid`."""
+        return await mark_paid(
             self._pool,
             order_id,
             amount=amount,

@@ -151,32 +151,6 @@ SELECT
 FROM orders
 WHERE idempotency_key = ANY(%(idempotency_keys)s);
 
--- name: capture_payment
--- Pay an order in full, once: the second of two finds it paid and touches nothing.
-WITH paid AS (
-    UPDATE orders
-    SET status = 'confirmed', payment_status = 'paid'
-    WHERE
-        id = %(order_id)s
-        AND status = 'pending'
-        AND payment_status = 'unpaid'
-        AND total_amount = %(amount)s
-    RETURNING id
-)
-
-INSERT INTO payments (
-    order_id, amount, captured_amount, status, captured_at, payment_method, card_brand, card_last_four
-)
-SELECT
-    id, %(amount)s, %(amount)s, 'captured', now(),
-    %(method)s::text, %(card_brand)s::text, %(card_last_four)s::text
-FROM paid
-RETURNING id;
-
--- name: get_payable
--- What a payment of this order is checked against.
-SELECT status, payment_status, total_amount FROM orders WHERE id = %(order_id)s;
-
 -- name: read_quotes
 -- What these carts are priced by, in the order of the requests, null for a cart that is not there;
 -- with it the categories above the products in them and the tax rates of all their addresses.

@@ -34,7 +34,15 @@ READ_BY_APP = {
 CALLED_BY_APP = {"erase_user", "orders_of_user"}
 OWNER_ONLY = {"deleted_user_orders"}
 # What bookkeeping needs; and with an order its history would go.
-KEPT_BY_APP = {"orders", "order_items", "order_addresses", "payments", "refunds"}
+KEPT_BY_APP = {
+    "orders",
+    "order_items",
+    "order_addresses",
+    "payments",
+    "refunds",
+    "payment_operations",
+    "gateway_events",
+}
 # Written once and never changed.
 ADDED_BY_APP = {"stock_movements"}
 # Kept by triggers; a guard looks at the other columns of that kind.

@@ -1,4 +1,4 @@
-"""Payments of orders: so far one in full, taken outside of ShopFlow."""
+"""Recording that an order was paid in full outside of ShopFlow: a manual payment in one step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from psycopg import AsyncConnection
 from shopflow.errors import InvalidInputError, NotFoundError
 from shopflow.ids import OrderId, PaymentId, UserId
 from shopflow.orders.errors import OrderStateError
-from shopflow.orders.reading import QUERIES
+from shopflow.orders.payments.intents import QUERIES
+from shopflow.orders.reading import QUERIES as ORDER_QUERIES
 from shopflow.orders.states import PaymentStatus, Status
 from shopflow.postgres.pool import Pool
 from shopflow.postgres.transactions import run_transaction
@@ -51,7 +52,8 @@ async def mark_paid(
 ) -> PaymentId:
     """Record that an order was paid in full, and confirm it, in one transaction.
 
-    It happens once: of two that come at the same time, one finds the order paid already.
+    It happens once: of two that come at the same time, one finds the order paid already. The
+    payment is one of the gateway `manual`, captured.
 
     Args:
         pool: where to take a connection from.
@@ -65,6 +67,7 @@ async def mark_paid(
     Raises:
         NotFoundError: when there is no such order, or the actor is no such user.
         OrderStateError: when it is paid, cancelled or otherwise no longer to be paid.
+        PaymentAmountError: when a payment of it is under way at a gateway.
         InvalidInputError: when the amount is not the total, or the other fields cannot be.
     """
     payment = _Payment(amount, method, card_brand, card_last_four)
@@ -78,13 +81,14 @@ async def _mark_paid(
     connection: AsyncConnection[Any], order_id: OrderId, payment: _Payment, actor: UserId | None
 ) -> PaymentId:
     reason = f"paid by {payment.method}"
-    if not await QUERIES["explain_change"].execute(connection, actor=actor, reason=reason):
+    if not await ORDER_QUERIES["explain_change"].execute(connection, actor=actor, reason=reason):
         raise NotFoundError("user", actor)
-    paid = await QUERIES["capture_payment"].row(
+    paid = await QUERIES["record_payment"].row(
         connection, _Paid, order_id=order_id, **msgspec.structs.asdict(payment)
     )
     if paid is None:
         raise await _refusal(connection, order_id, payment.amount)
+    await QUERIES["confirm_paid_order"].execute(connection, order_id=order_id)
     return paid.id
 
 
