@@ -25,9 +25,18 @@ READ = sql.SQL("SELECT")
 READ_BY_APP = {"order_status_history", "product_stats", "alembic_version", "migration_checksums"}
 OWNER_ONLY = {"deleted_user_orders"}
 # What bookkeeping needs; and with an order its history would go.
-KEPT_BY_APP = {"orders", "order_items", "order_addresses", "payments", "refunds"}
+KEPT_BY_APP = {
+    "orders",
+    "order_items",
+    "order_addresses",
+    "order_shipment_items",
+    "order_returns",
+    "order_return_items",
+    "payments",
+    "refunds",
+}
 # Written once and never changed.
-ADDED_BY_APP = {"stock_movements"}
+ADDED_BY_APP = {"stock_movements", "order_notes"}
 # Kept by triggers; a guard looks at the other columns of that kind.
 COUNTED_COLUMNS: Mapping[str, set[str]] = {"coupons": {"used_count"}}
 READ_BY_MONITOR = {"alembic_version", "migration_checksums"}

@@ -33,7 +33,9 @@ def upgrade() -> None:
         )
         """
     )
-    op.execute("CREATE INDEX idx_order_returns_order_id ON order_returns (order_id, created_at DESC)")
+    op.execute(
+        "CREATE INDEX idx_order_returns_order_id ON order_returns (order_id, created_at DESC)"
+    )
     op.execute(
         """
         CREATE UNIQUE INDEX order_returns_order_id_idempotency_key_key
