@@ -45,3 +45,27 @@ INSERT INTO refunds (payment_id, amount) SELECT id, 0.5 FROM payments;
 INSERT INTO shipping_zones (name, countries)
 SELECT 'Z' || n, '{DE}' FROM generate_series(1, 10) AS n;
 INSERT INTO shipping_methods (zone_id, name, carrier, price) SELECT id, 'M', 'DHL', 4.90 FROM shipping_zones;
+-- The newest orders are pending; the others are sent and partly back again.
+UPDATE orders AS o
+SET status = CASE WHEN n.n > 2000 THEN 'confirmed' ELSE 'pending' END,
+    placed_at = now() - n.n * interval '1 minute'
+FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM orders) AS n
+WHERE o.id = n.id;
+INSERT INTO order_shipment_items (shipment_id, order_item_id, quantity)
+SELECT s.id, i.id, 1
+FROM order_shipments AS s
+JOIN orders AS o ON o.id = s.order_id
+JOIN order_items AS i ON i.order_id = o.id
+WHERE o.status = 'confirmed';
+INSERT INTO order_returns (order_id, refund_amount) SELECT id, 1 FROM orders;
+INSERT INTO order_return_items (return_id, order_item_id, quantity, restock)
+SELECT r.id, i.id, 1, false
+FROM order_returns AS r JOIN order_items AS i ON i.order_id = r.order_id
+WHERE i.fulfilled_quantity = 1;
+INSERT INTO order_notes (order_id, note) SELECT id, 'n' FROM orders;
+INSERT INTO coupons (code, discount_type, discount_value, usage_limit)
+SELECT 'C' || n, 'percentage', 5, 1000 FROM generate_series(1, 2000) AS n;
+INSERT INTO coupon_usage (coupon_id, user_id, order_id, discount_amount)
+SELECT c.id, o.user_id, o.id, 0
+FROM (SELECT id, user_id, row_number() OVER () AS n FROM orders) AS o
+JOIN coupons AS c ON c.code = 'C' || o.n % 2000 + 1;

@@ -409,7 +409,7 @@ FOR NO KEY UPDATE OF o;
 
 -- name: step_order
 -- Take a held order a step further; a step that there is not is refused.
-UPDATE orders SET status = %(status)s WHERE id = %(order_id)s AND status <> %(status)s;
+UPDATE orders SET status = %(status)s::text WHERE id = %(order_id)s AND status <> %(status)s::text;
 
 -- name: read_sold_lines
 -- The lines of a held order: what of them was sent and came back, and what they came to.
@@ -473,7 +473,7 @@ WHERE id = %(shipment_id)s;
 -- Say how the way of a parcel ended: delivered, lost or returned.
 UPDATE order_shipments
 SET
-    status = %(status)s,
+    status = %(status)s::text,
     delivered_at = CASE
         WHEN %(status)s::text = 'delivered' THEN coalesce(%(at)s::timestamptz, now())
     END
@@ -559,15 +559,16 @@ SELECT id, %(note)s::text, %(actor)s::uuid FROM orders WHERE id = %(order_id)s
 RETURNING id;
 
 -- name: count_unpaid_orders
--- How many orders lock_unpaid_orders would find, locked by others or not.
+-- How many orders lock_unpaid_orders would find, locked by others or not. Counted, as NOT EXISTS
+-- would be planned as a join with all payments there are.
 SELECT count(*) AS orders
 FROM orders AS o
 WHERE
     o.status = 'pending'
     AND o.payment_status = 'unpaid'
     AND o.placed_at < now() - %(older_than)s::interval
-    AND NOT EXISTS (
-        SELECT
+    AND (
+        SELECT count(*)
         FROM payments AS p
         WHERE
             p.order_id = o.id
@@ -575,7 +576,7 @@ WHERE
                 p.status IN ('authorized', 'captured')
                 OR (p.status = 'pending' AND p.created_at >= now() - %(grace)s::interval)
             )
-    );
+    ) = 0;
 
 -- name: lock_unpaid_orders
 -- Lock the oldest orders that nobody has paid in time and nobody is paying; those that others hold
@@ -586,8 +587,8 @@ WHERE
     o.status = 'pending'
     AND o.payment_status = 'unpaid'
     AND o.placed_at < now() - %(older_than)s::interval
-    AND NOT EXISTS (
-        SELECT
+    AND (
+        SELECT count(*)
         FROM payments AS p
         WHERE
             p.order_id = o.id
@@ -595,7 +596,7 @@ WHERE
                 p.status IN ('authorized', 'captured')
                 OR (p.status = 'pending' AND p.created_at >= now() - %(grace)s::interval)
             )
-    )
+    ) = 0
 ORDER BY o.placed_at, o.id
 LIMIT %(batch)s
 FOR UPDATE OF o SKIP LOCKED;
@@ -645,8 +646,8 @@ WHERE
     o.id = ANY(%(orders)s::uuid[])
     AND o.status = 'pending'
     AND o.payment_status = 'unpaid'
-    AND NOT EXISTS (
-        SELECT
+    AND (
+        SELECT count(*)
         FROM payments AS p
         WHERE
             p.order_id = o.id
@@ -654,4 +655,4 @@ WHERE
                 p.status IN ('authorized', 'captured')
                 OR (p.status = 'pending' AND p.created_at >= now() - %(grace)s::interval)
             )
-    );
+    ) = 0;
