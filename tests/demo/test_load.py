@@ -223,6 +223,13 @@ FAULTS: dict[str, LiteralString] = {
     "a shipped order without a shipment": """
         SELECT count(*) FROM orders AS o WHERE o.status IN ('shipped', 'delivered')
             AND NOT EXISTS (SELECT FROM order_shipments WHERE order_id = o.id)""",
+    "a line that a shipped order has not sent, or another has": """
+        SELECT count(*) FROM orders AS o JOIN order_items AS i ON i.order_id = o.id
+        WHERE (i.fulfilled_quantity = i.quantity) <>
+            (o.fulfillment_status IN ('fulfilled', 'returned'))""",
+    "a shipped order that says it is not": """
+        SELECT count(*) FROM orders
+        WHERE status IN ('shipped', 'delivered') AND fulfillment_status <> 'fulfilled'""",
     "a discount without the coupon's use": """
         SELECT count(*) FROM orders AS o WHERE o.discount_amount <>
             (SELECT coalesce(sum(discount_amount), 0) FROM coupon_usage WHERE order_id = o.id)""",
@@ -242,6 +249,7 @@ PRESENT: dict[str, LiteralString] = {
     "carts of guests": "SELECT count(*) FROM carts WHERE session_id IS NOT NULL",
     "carts of users": "SELECT count(*) FROM carts WHERE user_id IS NOT NULL",
     "partial refunds": "SELECT count(*) FROM orders WHERE payment_status = 'partially_refunded'",
+    "orders that came back": "SELECT count(*) FROM orders WHERE fulfillment_status = 'returned'",
     "steps with an actor": "SELECT count(*) FROM order_status_history WHERE created_by IS NOT NULL",
     "ratings": "SELECT count(*) FROM product_stats WHERE rating_count > 0",
     "reviews not approved yet": "SELECT count(*) FROM product_reviews WHERE NOT is_approved",

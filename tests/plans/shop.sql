@@ -57,3 +57,21 @@ INSERT INTO coupon_usage (coupon_id, user_id, order_id, discount_amount)
 SELECT c.id, o.user_id, o.id, 1
 FROM (SELECT id, user_id, row_number() OVER () AS n FROM orders) AS o
 JOIN coupons AS c ON c.code = 'C' || o.n % 5000 + 1;
+-- The newest orders are pending; the others are sent and partly back again.
+UPDATE orders AS o
+SET status = CASE WHEN n.n > 2000 THEN 'confirmed' ELSE 'pending' END,
+    placed_at = now() - n.n * interval '1 minute'
+FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM orders) AS n
+WHERE o.id = n.id;
+INSERT INTO order_shipment_items (shipment_id, order_item_id, quantity)
+SELECT s.id, i.id, 1
+FROM order_shipments AS s
+JOIN orders AS o ON o.id = s.order_id
+JOIN order_items AS i ON i.order_id = o.id
+WHERE o.status = 'confirmed';
+INSERT INTO order_returns (order_id, refund_amount) SELECT id, 1 FROM orders;
+INSERT INTO order_return_items (return_id, order_item_id, quantity, restock)
+SELECT r.id, i.id, 1, false
+FROM order_returns AS r JOIN order_items AS i ON i.order_id = r.order_id
+WHERE i.fulfilled_quantity = 1;
+INSERT INTO order_notes (order_id, note) SELECT id, 'n' FROM orders;

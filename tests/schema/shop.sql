@@ -108,3 +108,21 @@ VALUES ('00000000-0000-7000-8000-0000000000be', '00000000-0000-7000-8000-0000000
 INSERT INTO gateway_events (gateway, event_id, kind, status, authorization_reference, gateway_reference,
     amount, occurred_at)
 VALUES ('sandbox', 'event_1', 'authorize', 'succeeded', 'auth_1', 'auth_1', 10.00, now());
+-- One line was sent and came back. The order is confirmed meanwhile, as it has to be for that.
+ALTER TABLE orders DISABLE TRIGGER USER;
+UPDATE orders SET status = 'confirmed';
+INSERT INTO order_shipment_items (id, shipment_id, order_item_id, quantity)
+VALUES ('00000000-0000-7000-8000-0000000000b8', '00000000-0000-7000-8000-0000000000a9',
+    '00000000-0000-7000-8000-000000000091', 1);
+INSERT INTO order_returns (id, order_id, refund_amount, idempotency_key, created_by)
+VALUES ('00000000-0000-7000-8000-0000000000b9', '00000000-0000-7000-8000-000000000081', 20.00, 'back-1',
+    '00000000-0000-7000-8000-000000000002');
+INSERT INTO order_return_items (id, return_id, order_item_id, quantity, restock)
+VALUES ('00000000-0000-7000-8000-0000000000ba', '00000000-0000-7000-8000-0000000000b9',
+    '00000000-0000-7000-8000-000000000091', 1, false);
+UPDATE order_shipments SET idempotency_key = 'parcel-1';
+UPDATE orders SET status = 'pending';
+ALTER TABLE orders ENABLE TRIGGER USER;
+INSERT INTO order_notes (id, order_id, note, created_by)
+VALUES ('00000000-0000-7000-8000-0000000000bb', '00000000-0000-7000-8000-000000000081', 'Called twice.',
+    '00000000-0000-7000-8000-000000000002');

@@ -46,6 +46,24 @@ def another_use(user: str | None) -> str:
     )
 
 
+PLAIN_LINE = "00000000-0000-7000-8000-000000000091"
+SIZED_LINE = "00000000-0000-7000-8000-000000000092"
+PARCEL = "00000000-0000-7000-8000-0000000000a9"
+RETURN = "00000000-0000-7000-8000-0000000000b9"
+OTHER_ORDER = "00000000-0000-7000-8000-000000000082"
+OTHER_LINE = "00000000-0000-7000-8000-000000000093"
+
+CONFIRM = "UPDATE orders SET status = 'confirmed'; "
+SEND = "INSERT INTO order_shipment_items (shipment_id, order_item_id, quantity) VALUES "
+TAKE_BACK = "INSERT INTO order_return_items (return_id, order_item_id, quantity, restock) VALUES "
+# A second order, of one plain shirt.
+ANOTHER_ORDER = (
+    "INSERT INTO orders (id, currency_code, subtotal, total_amount, customer_email) "
+    f"VALUES ('{OTHER_ORDER}', 'EUR', 20, 20, 'a@x'); "
+    "INSERT INTO order_items (id, order_id, product_id, product_name, sku, quantity, unit_price, "
+    f"subtotal) VALUES ('{OTHER_LINE}', '{OTHER_ORDER}', '{PLAIN}', 'p', 's', 1, 20, 20); "
+)
+
 # The constraint, and statements the last of which breaks it.
 CHECKS: list[tuple[str, str]] = [
     ("users_role_check", "UPDATE users SET role = 'root'"),
@@ -123,6 +141,41 @@ CHECKS: list[tuple[str, str]] = [
     ),
     ("order_items_fulfilled_quantity_check", "UPDATE order_items SET fulfilled_quantity = -1"),
     ("order_items_returned_quantity_check", "UPDATE order_items SET returned_quantity = 1"),
+    ("order_shipment_items_quantity_positive", "UPDATE order_shipment_items SET quantity = 0"),
+    ("order_return_items_quantity_positive", "UPDATE order_return_items SET quantity = 0"),
+    (
+        "order_items_fulfilled_quantity_check",
+        f"{CONFIRM}UPDATE order_shipment_items SET quantity = 2",
+    ),
+    ("order_items_returned_quantity_check", "UPDATE order_return_items SET quantity = 2"),
+    (
+        "order_items_returned_quantity_check",
+        f"{CONFIRM}DELETE FROM order_shipment_items",
+    ),
+    ("order_items_returned_quantity_check", f"{CONFIRM}DELETE FROM order_shipments"),
+    ("order_items_returned_quantity_check", f"{CONFIRM}TRUNCATE order_shipment_items"),
+    ("order_returns_refund_amount_positive", "UPDATE order_returns SET refund_amount = -0.01"),
+    ("order_returns_refund_amount_positive", "UPDATE order_returns SET refund_amount = 'NaN'"),
+    (
+        "order_returns_idempotency_fingerprint_check",
+        "UPDATE order_returns SET idempotency_fingerprint = 'not a hash'",
+    ),
+    (
+        "order_returns_idempotency_fingerprint_check",
+        "UPDATE order_returns SET idempotency_key = NULL, idempotency_fingerprint = sha256('x')",
+    ),
+    (
+        "order_shipments_idempotency_fingerprint_check",
+        "UPDATE order_shipments SET idempotency_fingerprint = 'not a hash'",
+    ),
+    (
+        "order_shipments_idempotency_fingerprint_check",
+        "UPDATE order_shipments SET idempotency_key = NULL, idempotency_fingerprint = sha256('x')",
+    ),
+    (
+        "order_notes_note_check",
+        f"INSERT INTO order_notes (order_id, note) VALUES ('{ORDER}', E' \\n')",
+    ),
     ("coupons_code_check", "UPDATE coupons SET code = 'TEN PERCENT'"),
     ("coupons_discount_type_check", "UPDATE coupons SET discount_type = 'gift'"),
     ("coupons_discount_value_positive", "UPDATE coupons SET discount_value = -1"),
@@ -357,6 +410,24 @@ UNIQUES: list[tuple[str, str]] = [
         + "; UPDATE payment_operations SET gateway_reference = 'cap_1' WHERE kind = 'capture'",
     ),
     (
+        "order_shipments_order_id_idempotency_key_key",
+        "INSERT INTO order_shipments (order_id, carrier, idempotency_key) "
+        f"VALUES ('{ORDER}', 'DHL', 'parcel-1')",
+    ),
+    (
+        "order_returns_order_id_idempotency_key_key",
+        "INSERT INTO order_returns (order_id, refund_amount, idempotency_key) "
+        f"VALUES ('{ORDER}', 0, 'back-1')",
+    ),
+    (
+        "order_shipment_items_shipment_id_order_item_id_key",
+        f"{CONFIRM}{SEND}('{PARCEL}', '{PLAIN_LINE}', 1)",
+    ),
+    (
+        "order_return_items_return_id_order_item_id_restock_key",
+        f"{TAKE_BACK}('{RETURN}', '{PLAIN_LINE}', 1, false)",
+    ),
+    (
         "coupon_usage_coupon_id_order_id_key",
         "INSERT INTO coupon_usage (coupon_id, order_id, discount_amount) "
         f"VALUES ('{TEN}', '{ORDER}', 1)",
@@ -480,6 +551,63 @@ TRIGGERS: list[tuple[str, str]] = [
     ("erasure_log_append_only", "DELETE FROM erasure_log"),
     ("erasure_log_append_only", "UPDATE erasure_log SET reason = 'never was'"),
     ("erasure_log_append_only", "TRUNCATE erasure_log"),
+    # The order is pending.
+    ("order_shipment_items_order_status", f"{SEND}('{PARCEL}', '{SIZED_LINE}', 1)"),
+    (
+        "order_shipment_items_order_status",
+        f"UPDATE orders SET status = 'cancelled'; {SEND}('{PARCEL}', '{SIZED_LINE}', 1)",
+    ),
+    (
+        "order_shipment_items_order_status",
+        "DELETE FROM order_return_items; UPDATE orders SET status = 'cancelled'; "
+        "DELETE FROM order_shipment_items",
+    ),
+    (
+        "order_shipment_items_order_status",
+        "DELETE FROM order_return_items; UPDATE orders SET status = 'cancelled'; "
+        "TRUNCATE order_shipment_items",
+    ),
+    (
+        "order_shipment_items_same_order",
+        f"{ANOTHER_ORDER}{CONFIRM}{SEND}('{PARCEL}', '{OTHER_LINE}', 1)",
+    ),
+    (
+        "order_shipment_items_same_order",
+        f"{ANOTHER_ORDER}{CONFIRM}DELETE FROM order_return_items; "
+        f"UPDATE order_shipment_items SET order_item_id = '{OTHER_LINE}'",
+    ),
+    (
+        "order_return_items_same_order",
+        f"{ANOTHER_ORDER}{TAKE_BACK}('{RETURN}', '{OTHER_LINE}', 1, true)",
+    ),
+    ("order_return_items_no_truncate", "TRUNCATE order_return_items"),
+    ("order_return_items_no_truncate", "TRUNCATE order_returns CASCADE"),
+    (
+        "order_items_quantities_counted",
+        f"UPDATE order_items SET fulfilled_quantity = 1 WHERE id = '{SIZED_LINE}'",
+    ),
+    (
+        "order_items_quantities_counted",
+        f"UPDATE order_items SET returned_quantity = 0 WHERE id = '{PLAIN_LINE}'",
+    ),
+    (
+        "order_items_quantities_counted",
+        "INSERT INTO order_items (order_id, product_id, product_name, sku, quantity, unit_price, "
+        f"subtotal, fulfilled_quantity) VALUES ('{ORDER}', '{PLAIN}', 'p', 's', 1, 1, 1, 1)",
+    ),
+    ("orders_fulfillment_status_derived", "UPDATE orders SET fulfillment_status = 'fulfilled'"),
+    (
+        "orders_fulfillment_status_derived",
+        "INSERT INTO orders (fulfillment_status, currency_code, subtotal, total_amount, "
+        "customer_email) VALUES ('returned', 'EUR', 0, 0, 'a@x')",
+    ),
+    *(
+        (
+            "order_parts_keep_their_order",
+            f"{ANOTHER_ORDER}UPDATE {table} SET order_id = '{OTHER_ORDER}'",
+        )
+        for table in ("order_items", "order_shipments", "order_returns")
+    ),
     ("refunds_within_captured", "UPDATE refunds SET amount = 40.01"),
     ("refunds_within_captured", "UPDATE refunds SET amount = 40.01 WHERE amount = 10"),
     (
@@ -625,6 +753,8 @@ def test_is_refused_by_name(kept_shop: psycopg.Connection, constraint: str, stat
         f"SELECT erase_user('{USER}', NULL, 'asked for it')",
         "UPDATE coupons SET usage_limit = NULL; UPDATE coupons SET usage_limit = 1",
         f"UPDATE coupons SET per_user_limit = 1; {another_use(BOB)}",
+        f"{CONFIRM}{SEND}('{PARCEL}', '{SIZED_LINE}', 1)",
+        "UPDATE order_return_items SET restock = true",
     ],
 )
 def test_what_an_old_snapshot_could_get_wrong_wants_read_committed(

@@ -123,6 +123,10 @@ def test_an_unpaid_order_goes_with_all_that_hangs_on_it(shop: psycopg.Connection
         b"order_items",
         b"order_addresses",
         b"order_shipments",
+        b"order_shipment_items",
+        b"order_returns",
+        b"order_return_items",
+        b"order_notes",
         b"order_status_history",
         b"coupon_usage",
     ):
@@ -156,11 +160,16 @@ def test_what_a_row_only_mentions_is_set_to_null(shop: psycopg.Connection) -> No
 
 
 def test_keys_can_be_renumbered(shop: psycopg.Connection) -> None:
-    for table in (b"users", b"orders", b"products", b"carts", b"payments", b"coupons", b"brands"):
+    for table in (
+        *(b"users", b"orders", b"products", b"carts", b"payments", b"coupons", b"brands"),
+        *(b"order_items", b"order_shipments", b"order_returns"),
+    ):
         shop.execute(b"UPDATE " + table + b" SET id = uuidv7()")
     shop.execute("UPDATE shipping_zones SET id = uuidv7()")
     assert count(shop, b"order_status_history JOIN orders ON orders.id = order_id") == 1
     assert count(shop, b"refunds JOIN payments ON payments.id = payment_id") == 2
+    assert count(shop, b"order_items WHERE (fulfilled_quantity, returned_quantity) = (1, 1)") == 1
+    assert count(shop, b"orders WHERE fulfillment_status = 'partially_returned'") == 1
     assert (
         count(shop, b"users WHERE id IN ('" + BOB.encode() + b"', '" + USER.encode() + b"')") == 0
     )

@@ -30,6 +30,7 @@ COMMANDS = {
     "roles": "roles:roles",
     "import": "importing:app",
     "carts": "carts:app",
+    "orders": "orders:app",
     "demo": "demo:app",
     "payments": "payments:app",
     "settings": "show_settings:settings",

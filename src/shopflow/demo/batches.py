@@ -1,6 +1,6 @@
 """The generated shop in the order in which it is loaded, a bounded number of rows at a time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import LiteralString, NamedTuple
 
 from shopflow.demo.counts import Counts
@@ -18,14 +18,14 @@ ORDERS = 2_500
 
 
 class Batch(NamedTuple):
-    """Rows that go together, by table in the order of their foreign keys.
+    """Rows that go together, by table in the order in which they go in; one may come twice.
 
     `units` are what they count for in the progress, `what` says what they are.
     """
 
     what: str
     units: int
-    tables: Mapping[LiteralString, Rows]
+    tables: Sequence[tuple[LiteralString, Rows]]
 
 
 def batches(seed: int, counts: Counts) -> Iterator[Batch]:
@@ -39,13 +39,13 @@ def batches(seed: int, counts: Counts) -> Iterator[Batch]:
     yield Batch(
         "categories",
         0,
-        {
-            "categories": tree.categories,
-            "brands": made,
-            "shipping_zones": offered.zones,
-            "shipping_methods": offered.methods,
-            "coupons": offered.coupons,
-        },
+        [
+            ("categories", tree.categories),
+            ("brands", made),
+            ("shipping_zones", offered.zones),
+            ("shipping_methods", offered.methods),
+            ("coupons", offered.coupons),
+        ],
     )
     people = People(seed, counts.users)
     authors: list[tuple[str, int]] = []
@@ -66,7 +66,7 @@ def _users(people: People, authors: list[tuple[str, int]]) -> Iterator[Batch]:
             for number, user in zip(numbers, users, strict=True)
             for address in people.addresses(number, user)
         ]
-        yield Batch("users", len(users), {"users": users, "user_addresses": addresses})
+        yield Batch("users", len(users), [("users", users), ("user_addresses", addresses)])
 
 
 def _products(goods: Goods, opinions: Opinions, authors: list[tuple[str, int]]) -> Iterator[Batch]:
@@ -75,16 +75,19 @@ def _products(goods: Goods, opinions: Opinions, authors: list[tuple[str, int]]) 
         yield Batch(
             "products",
             len(listings),
-            {
-                "demo_products": [listing.product for listing in listings],
-                "demo_variants": [variant for listing in listings for variant in listing.variants],
-                "product_images": [image for listing in listings for image in listing.images],
-                "product_reviews": [
-                    review
-                    for number, listing in zip(numbers, listings, strict=True)
-                    for review in opinions.about(number, listing, authors)
-                ],
-            },
+            [
+                ("demo_products", [listing.product for listing in listings]),
+                ("demo_variants", [each for listing in listings for each in listing.variants]),
+                ("product_images", [image for listing in listings for image in listing.images]),
+                (
+                    "product_reviews",
+                    [
+                        review
+                        for number, listing in zip(numbers, listings, strict=True)
+                        for review in opinions.about(number, listing, authors)
+                    ],
+                ),
+            ],
         )
 
 
@@ -94,16 +97,21 @@ def _orders(sales: Sales, count: int) -> Iterator[Batch]:
         yield Batch(
             "orders",
             len(made),
-            {
-                "demo_orders": [sale.order for sale in made],
-                "demo_steps": [step for sale in made for step in sale.steps],
-                "order_items": [item for sale in made for item in sale.items],
-                "order_addresses": [address for sale in made for address in sale.addresses],
-                "payments": [sale.payment for sale in made],
-                "refunds": [refund for sale in made for refund in sale.refunds],
-                "order_shipments": [shipment for sale in made for shipment in sale.shipments],
-                "coupon_usage": [use for sale in made for use in sale.coupon_uses],
-            },
+            [
+                ("demo_orders", [sale.order for sale in made]),
+                ("demo_steps", [step for sale in made for step in sale.steps_before_sending]),
+                ("order_items", [item for sale in made for item in sale.items]),
+                ("order_addresses", [address for sale in made for address in sale.addresses]),
+                ("payments", [sale.payment for sale in made]),
+                ("refunds", [refund for sale in made for refund in sale.refunds]),
+                ("order_shipments", [shipment for sale in made for shipment in sale.shipments]),
+                ("order_shipment_items", [item for sale in made for item in sale.shipment_items]),
+                # Only now: what is sent is sent by an order that is processing.
+                ("demo_steps", [step for sale in made for step in sale.steps_after_sending]),
+                ("order_returns", [each for sale in made for each in sale.returns]),
+                ("order_return_items", [item for sale in made for item in sale.return_items]),
+                ("coupon_usage", [use for sale in made for use in sale.coupon_uses]),
+            ],
         )
 
 
@@ -113,10 +121,10 @@ def _carts(sales: Sales, count: int) -> Iterator[Batch]:
         yield Batch(
             "carts",
             len(made),
-            {
-                "carts": [cart for cart, _ in made],
-                "cart_items": [item for _, items in made for item in items],
-            },
+            [
+                ("carts", [cart for cart, _ in made]),
+                ("cart_items", [item for _, items in made for item in items]),
+            ],
         )
 
 

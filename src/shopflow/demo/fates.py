@@ -18,9 +18,6 @@ TURNS: dict[int, Fate] = {
     29: "returned",
 }
 CYCLE = 30
-# What an order's fate makes of its fulfilment, and why, once it has the status. What it makes of
-# its payment follows from the payments and refunds, in the database.
-ENDINGS: dict[tuple[Fate, str], str] = {("returned", "refunded"): "returned"}
 REASONS: dict[tuple[Fate, str], str] = {
     ("cancelled", "cancelled"): "cancelled by the customer",
     ("failed", "cancelled"): "the payment failed",
@@ -31,6 +28,8 @@ REASONS: dict[tuple[Fate, str], str] = {
 # The newest orders stand still, a day apart, so that there is one in every state.
 STANDING = ("pending", "confirmed", "processing", "shipped")
 BY_STAFF = {"processing", "shipped", "refunded"}
+# What an order has to be before its goods are sent, and what ends it before that.
+BEFORE_SENDING = {"pending", "confirmed", "processing", "cancelled"}
 ORDER_DAYS_MS = 2 * 365 * DAY_MS
 # UTC. What the warehouse and the carrier do is done in rounds, once a day for all that waits:
 # so it is in such shops, and one statement then takes all those orders a step further.
@@ -81,15 +80,10 @@ def _planned(random: Random, fate: Fate, placed: int) -> dict[str, int]:
 
 def steps(order_id: str, way: Course, staff: Sequence[str]) -> Iterator[Step]:
     """Yield the steps of an order; what people in the shop do has an actor, another each day."""
-    fulfillment = "unfulfilled"
     for status, at in way.reached.items():
-        if status == "shipped":
-            fulfillment = "fulfilled"
-        fulfillment = ENDINGS.get((way.fate, status), fulfillment)
         yield Step(
             order_id=order_id,
             status=status,
-            fulfillment_status=fulfillment,
             reason=REASONS.get((way.fate, status)),
             actor=staff[at // DAY_MS % len(staff)] if status in BY_STAFF else None,
             occurred_at=moment(at),

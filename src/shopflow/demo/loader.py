@@ -21,7 +21,7 @@ Progress = Callable[[str, int, int], None]
 
 _queries = queries.load(__package__)
 _STAGES = [_queries[f"stage_demo_{name}"] for name in ("products", "variants", "orders", "steps")]
-# What follows once the second of two staged tables is filled, and the name of the real table.
+# What follows each time the second of two staged tables is filled, and the name of the real table.
 _AFTER = {
     "demo_variants": [_queries["insert_products"], _queries["empty_stage_of_products"]],
     "demo_steps": [_queries["take_orders_through"], _queries["empty_stage_of_orders"]],
@@ -133,7 +133,7 @@ async def fill(
     try:
         while batch := await upcoming:
             upcoming = asyncio.create_task(asyncio.to_thread(next, source, None))
-            for table, table_rows in batch.tables.items():
+            for table, table_rows in batch.tables:
                 await _copy(connection, table, table_rows)
                 rows[_REAL.get(table, table)] += len(table_rows)
             done += batch.units

@@ -35,7 +35,6 @@ CREATE TEMPORARY TABLE demo_orders (LIKE orders INCLUDING DEFAULTS, PRIMARY KEY 
 CREATE TEMPORARY TABLE demo_steps (
     order_id uuid NOT NULL,
     status text NOT NULL,
-    fulfillment_status text NOT NULL,
     reason text,
     actor uuid,
     occurred_at timestamptz NOT NULL
@@ -71,10 +70,10 @@ DECLARE
     step record;
 BEGIN
     FOR step IN
-        SELECT occurred_at, status, fulfillment_status, reason, actor,
+        SELECT occurred_at, status, reason, actor,
             array_agg(order_id ORDER BY order_id) AS orders
         FROM demo_steps
-        GROUP BY occurred_at, status, fulfillment_status, reason, actor
+        GROUP BY occurred_at, status, reason, actor
         ORDER BY occurred_at, orders
     LOOP
         PERFORM set_config('shopflow.occurred_at', step.occurred_at::text, true),
@@ -92,7 +91,7 @@ BEGIN
             FROM demo_orders WHERE id = ANY (step.orders);
         ELSE
             UPDATE orders
-            SET status = step.status, fulfillment_status = step.fulfillment_status
+            SET status = step.status
             WHERE id = ANY (step.orders);
         END IF;
     END LOOP;
@@ -116,7 +115,7 @@ SET statement_timeout = 0
 VACUUM (ANALYZE) users, user_addresses, categories, brands, products, product_variants,
     product_images, product_reviews, product_stats, shipping_zones, shipping_methods, coupons,
     coupon_usage, carts, cart_items, orders, order_items, order_addresses, order_shipments,
-    payments, refunds, order_status_history
+    order_shipment_items, order_returns, order_return_items, payments, refunds, order_status_history
 
 -- name: be_patient_no_more
 -- Put the session's own limit back.

@@ -232,11 +232,10 @@ class Order(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What becomes of an order: a status, with what it says of fulfilment."""
+    """What becomes of an order: a status."""
 
     order_id: str
     status: str
-    fulfillment_status: str
     reason: str | None
     actor: str | None
     occurred_at: datetime
@@ -316,3 +315,34 @@ class Shipment(NamedTuple):
     delivered_at: datetime | None
     created_at: datetime
     updated_at: datetime
+
+
+class ShipmentItem(NamedTuple):
+    """A row of order_shipment_items."""
+
+    id: str
+    shipment_id: str
+    order_item_id: str
+    quantity: int
+    created_at: datetime
+
+
+class Return(NamedTuple):
+    """A row of order_returns."""
+
+    id: str
+    order_id: str
+    reason: str
+    refund_amount: Decimal
+    created_at: datetime
+
+
+class ReturnItem(NamedTuple):
+    """A row of order_return_items."""
+
+    id: str
+    return_id: str
+    order_item_id: str
+    quantity: int
+    restock: bool
+    created_at: datetime

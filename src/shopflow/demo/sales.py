@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from shopflow.demo.chance import HOUR_MS, NOW_MS, between, chance, key, moment, pick
 from shopflow.demo.counts import Counts
-from shopflow.demo.fates import Course, course, steps
+from shopflow.demo.fates import BEFORE_SENDING, REASONS, Course, course, steps
 from shopflow.demo.goods import Goods, Listing
 from shopflow.demo.offers import Offers
 from shopflow.demo.payments import amounts, payment, refunds
@@ -21,7 +21,10 @@ from shopflow.demo.rows import (
     OrderItem,
     Payment,
     Refund,
+    Return,
+    ReturnItem,
     Shipment,
+    ShipmentItem,
     Step,
     User,
     Variant,
@@ -40,12 +43,16 @@ class Sale(NamedTuple):
     """An order and the rows that hang on it."""
 
     order: Order
-    steps: list[Step]
+    steps_before_sending: list[Step]
     items: list[OrderItem]
     addresses: list[OrderAddress]
     payment: Payment
     refunds: list[Refund]
     shipments: list[Shipment]
+    shipment_items: list[ShipmentItem]
+    steps_after_sending: list[Step]
+    returns: list[Return]
+    return_items: list[ReturnItem]
     coupon_uses: list[CouponUse]
 
 
@@ -73,9 +80,12 @@ class Sales:
         items = self._items(random, key(random, at), at)
         order, uses = self._order(random, number, user, items, method)
         paid = payment(random, order, way)
+        taken = list(steps(order.id, way, self._people.staff))
+        shipments = _shipments(random, order, way, method)
+        returns = _returns(random, order, way)
         return Sale(
             order=order,
-            steps=list(steps(order.id, way, self._people.staff)),
+            steps_before_sending=[step for step in taken if step.status in BEFORE_SENDING],
             items=items,
             addresses=[
                 OrderAddress(key(random, at), order.id, kind, *to, order.placed_at)
@@ -83,7 +93,11 @@ class Sales:
             ],
             payment=paid,
             refunds=refunds(random, paid, way, items),
-            shipments=_shipments(random, order, way, method),
+            shipments=shipments,
+            shipment_items=_shipment_items(random, shipments, items, way),
+            steps_after_sending=[step for step in taken if step.status not in BEFORE_SENDING],
+            returns=returns,
+            return_items=_return_items(random, returns, items, way),
             coupon_uses=uses,
         )
 
@@ -209,3 +223,41 @@ def _shipment_status(way: Course) -> str:
     if "refunded" in way.reached:
         return "returned"
     return "delivered" if "delivered" in way.reached else "in_transit"
+
+
+def _shipment_items(
+    random: Random, shipments: list[Shipment], items: list[OrderItem], way: Course
+) -> list[ShipmentItem]:
+    return [
+        ShipmentItem(
+            key(random, way.reached["shipped"]), sent.id, item.id, item.quantity, sent.created_at
+        )
+        for sent in shipments
+        for item in items
+    ]
+
+
+def _returns(random: Random, order: Order, way: Course) -> list[Return]:
+    at = way.reached.get("refunded")
+    if way.fate != "returned" or at is None:
+        return []
+    goods = max(order.total_amount - order.shipping_amount, ZERO)
+    reason = REASONS["returned", "refunded"]
+    return [Return(key(random, at), order.id, reason, goods, moment(at))]
+
+
+def _return_items(
+    random: Random, returns: list[Return], items: list[OrderItem], way: Course
+) -> list[ReturnItem]:
+    return [
+        ReturnItem(
+            key(random, way.reached["refunded"]),
+            back.id,
+            item.id,
+            item.quantity,
+            restock=True,
+            created_at=back.created_at,
+        )
+        for back in returns
+        for item in items
+    ]

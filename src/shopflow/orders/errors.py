@@ -9,7 +9,7 @@ from functools import partial
 import msgspec
 
 from shopflow.errors import ConstraintViolatedError, ShopflowError
-from shopflow.ids import ProductId, VariantId
+from shopflow.ids import OrderItemId, ProductId, VariantId
 from shopflow.postgres import failures
 
 
@@ -74,17 +74,40 @@ class OrderStateError(ShopflowError):
     """The order is in a state that does not allow this."""
 
 
+class Excess(msgspec.Struct, frozen=True):
+    """A line of which more was to be sent or taken back than `available`."""
+
+    order_item_id: OrderItemId
+    sku: str
+    wanted: int
+    available: int
+
+
+class LineQuantityError(ShopflowError):
+    """More was to be sent than was bought, or to come back than was sent; nothing was changed.
+
+    Attributes:
+        excesses: every line at fault; none when another request took the last pieces meanwhile.
+    """
+
+    def __init__(self, message: str | None = None, excesses: Sequence[Excess] = ()) -> None:
+        listed = "; ".join(f"{e.sku}: {e.wanted} wanted, {e.available} left" for e in excesses)
+        super().__init__(": ".join(filter(None, [message, listed])) or None)
+        self.excesses = tuple(excesses)
+
+
 class IdempotencyKeyTakenError(ShopflowError):
-    """Another request has placed an order with this idempotency key; nothing was ordered.
+    """Another request was made with this idempotency key; nothing was done.
 
     Attributes:
         idempotency_key: the key.
     """
 
-    def __init__(self, idempotency_key: str) -> None:
+    def __init__(self, idempotency_key: str, thing: str = "order") -> None:
+        nothing = "nothing was ordered" if thing == "order" else "nothing was changed"
         super().__init__(
-            f"idempotency key {idempotency_key!r} has been used for another order, nothing was"
-            " ordered: a new order needs a new key"
+            f"idempotency key {idempotency_key!r} has been used for another {thing}, {nothing}:"
+            f" a new {thing} needs a new key"
         )
         self.idempotency_key = idempotency_key
 
@@ -94,6 +117,9 @@ KEY_TAKEN = "orders_idempotency_key_key"
 failures.register(
     {
         "orders_status_step": OrderStateError,
+        "order_shipment_items_order_status": OrderStateError,
+        "order_items_fulfilled_quantity_check": LineQuantityError,
+        "order_items_returned_quantity_check": LineQuantityError,
         # Only who placed the order knows the key, and whether it is the same request.
         KEY_TAKEN: partial(ConstraintViolatedError, KEY_TAKEN),
     }

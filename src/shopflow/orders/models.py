@@ -12,9 +12,11 @@ from shopflow.ids import (
     OrderAddressId,
     OrderId,
     OrderItemId,
+    OrderNoteId,
     PaymentId,
     ProductId,
     RefundId,
+    ReturnId,
     ShipmentId,
     UserId,
     VariantId,
@@ -65,8 +67,15 @@ class OrderAddress(msgspec.Struct, frozen=True):
     country_code: str
 
 
+class ShipmentItem(msgspec.Struct, frozen=True):
+    """How many pieces of a line are in a parcel."""
+
+    order_item_id: OrderItemId
+    quantity: int
+
+
 class Shipment(msgspec.Struct, frozen=True):
-    """A parcel of an order."""
+    """A parcel of an order; one that was lost or came back was sent all the same."""
 
     id: ShipmentId
     carrier: str
@@ -75,6 +84,26 @@ class Shipment(msgspec.Struct, frozen=True):
     estimated_delivery: date | None
     shipped_at: datetime | None
     delivered_at: datetime | None
+    items: tuple[ShipmentItem, ...]
+
+
+class ReturnItem(msgspec.Struct, frozen=True):
+    """How many pieces of a line came back, and whether they are sold again."""
+
+    order_item_id: OrderItemId
+    quantity: int
+    restock: bool
+
+
+class Return(msgspec.Struct, frozen=True):
+    """Goods that came back; `refund_amount` is what they are worth, not what was paid back."""
+
+    id: ReturnId
+    reason: str | None
+    refund_amount: Decimal
+    created_by: UserId | None
+    created_at: datetime
+    items: tuple[ReturnItem, ...]
 
 
 class Payment(msgspec.Struct, frozen=True):
@@ -106,6 +135,15 @@ class StatusChange(msgspec.Struct, frozen=True):
 
     status: Status
     notes: str | None
+    created_by: UserId | None
+    created_at: datetime
+
+
+class OrderNote(msgspec.Struct, frozen=True):
+    """What the shop noted about an order; `created_by` is None for the shop itself."""
+
+    id: OrderNoteId
+    note: str
     created_by: UserId | None
     created_at: datetime
 
@@ -142,10 +180,12 @@ class Order(msgspec.Struct, frozen=True):
     addresses: tuple[OrderAddress, ...]
     shipment: Shipment | None
     shipments: tuple[Shipment, ...]
+    returns: tuple[Return, ...]
     payment: Payment | None
     payments: tuple[Payment, ...]
     refunds: tuple[Refund, ...]
     status_history: tuple[StatusChange, ...]
+    notes: tuple[OrderNote, ...]
 
 
 class PlacedOrder(msgspec.Struct, frozen=True):

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 
-from shopflow.ids import OrderId, PaymentId, UserId
-from shopflow.orders import reading
+from shopflow.ids import OrderId, OrderNoteId, PaymentId, ShipmentId, UserId
+from shopflow.orders import (
+    cancelling,
+    expiring,
+    listing,
+    notes,
+    reading,
+    returns,
+    shipments,
+    steps,
+    tracking,
+)
+from shopflow.orders.cancelling import Cancellation
 from shopflow.orders.checkout import Checkout, check_checkout
 from shopflow.orders.grouping import GroupCheckout
+from shopflow.orders.listing import OrderPage
 from shopflow.orders.models import Order, PlacedOrder
 from shopflow.orders.payments.gateway import Gateways
 from shopflow.orders.payments.marking import mark_paid
 from shopflow.orders.payments.payments import Payments
+from shopflow.orders.returns import Returned, ReturnRequest
+from shopflow.orders.shipments import Parcel
+from shopflow.orders.states import Status
 from shopflow.orders.taxes import Taxes
+from shopflow.orders.tracking import Tracking
 from shopflow.postgres.pool import Pool
 
 
@@ -97,3 +114,76 @@ class Orders:
         """Return the order with this number; see `reading.get_order_by_number`."""
         async with self._pool.connection() as connection:
             return await reading.get_order_by_number(connection, order_number)
+
+    async def list(
+        self,
+        *,
+        user_id: UserId | None = None,
+        status: Status | None = None,
+        after: str | None = None,
+        limit: int = 20,
+    ) -> OrderPage:
+        """Return a page of orders, the newest first; see `listing.list_orders`."""
+        async with self._pool.connection() as connection:
+            return await listing.list_orders(
+                connection, user_id=user_id, status=status, after=after, limit=limit
+            )
+
+    async def confirm(
+        self, order_id: OrderId, *, reason: str | None = None, actor: UserId | None = None
+    ) -> None:
+        """Accept a pending order that is paid later; see `steps.take_step`."""
+        await steps.take_step(self._pool, order_id, "confirmed", reason=reason, actor=actor)
+
+    async def start_processing(
+        self, order_id: OrderId, *, reason: str | None = None, actor: UserId | None = None
+    ) -> None:
+        """Begin to work on a confirmed order; see `steps.take_step`."""
+        await steps.take_step(self._pool, order_id, "processing", reason=reason, actor=actor)
+
+    async def ship(self, parcel: Parcel, *, actor: UserId | None = None) -> ShipmentId:
+        """Send a parcel with lines of an order, or all that is left; see `shipments.ship`."""
+        return await shipments.ship(self._pool, parcel, actor=actor)
+
+    async def update_tracking(
+        self, shipment_id: ShipmentId, update: Tracking, *, actor: UserId | None = None
+    ) -> None:
+        """Change what is known of a parcel's way; see `tracking.update_tracking`."""
+        await tracking.update_tracking(self._pool, shipment_id, update, actor=actor)
+
+    async def mark_delivered(
+        self, shipment_id: ShipmentId, *, at: datetime | None = None, actor: UserId | None = None
+    ) -> None:
+        """Say that a parcel was delivered; see `tracking.end_shipment`."""
+        await tracking.end_shipment(self._pool, shipment_id, "delivered", at=at, actor=actor)
+
+    async def mark_lost(self, shipment_id: ShipmentId, *, actor: UserId | None = None) -> None:
+        """Say that a parcel was lost; see `tracking.end_shipment`."""
+        await tracking.end_shipment(self._pool, shipment_id, "lost", actor=actor)
+
+    async def mark_returned(self, shipment_id: ShipmentId, *, actor: UserId | None = None) -> None:
+        """Say that a parcel came back undelivered; see `tracking.end_shipment`."""
+        await tracking.end_shipment(self._pool, shipment_id, "returned", actor=actor)
+
+    async def return_items(
+        self, request: ReturnRequest, *, actor: UserId | None = None
+    ) -> Returned:
+        """Take goods back and say what they are worth; see `returns.return_items`."""
+        return await returns.return_items(self._pool, request, actor=actor)
+
+    async def cancel(
+        self, order_id: OrderId, *, reason: str | None = None, actor: UserId | None = None
+    ) -> Cancellation:
+        """Cancel an order and say what its payments need; see `cancelling.cancel`."""
+        return await cancelling.cancel(self._pool, order_id, reason=reason, actor=actor)
+
+    async def expire_unpaid(self, older_than: timedelta) -> int:
+        """Cancel what was not paid in time, and say how many; see `expiring`."""
+        return await expiring.expire_unpaid_orders(self._pool, older_than)
+
+    async def add_note(
+        self, order_id: OrderId, note: str, *, actor: UserId | None = None
+    ) -> OrderNoteId:
+        """Note something about an order; see `notes.add_note`."""
+        async with self._pool.connection() as connection:
+            return await notes.add_note(connection, order_id, note, actor=actor)

@@ -65,6 +65,26 @@ SELECT json_build_object(
     ),
     'shipment', shipment.list -> -1,
     'shipments', coalesce(shipment.list, '[]'),
+    'returns', (
+        SELECT coalesce(json_agg(json_build_object(
+            'id', ret.id,
+            'reason', ret.reason,
+            'refund_amount', ret.refund_amount,
+            'created_by', ret.created_by,
+            'created_at', ret.created_at,
+            'items', (
+                SELECT coalesce(json_agg(json_build_object(
+                    'order_item_id', ri.order_item_id,
+                    'quantity', ri.quantity,
+                    'restock', ri.restock
+                ) ORDER BY ri.created_at, ri.id), '[]')
+                FROM order_return_items AS ri
+                WHERE ri.return_id = ret.id
+            )
+        ) ORDER BY ret.created_at, ret.id), '[]')
+        FROM order_returns AS ret
+        WHERE ret.order_id = o.id
+    ),
     'payment', payment.list -> -1,
     'payments', coalesce(payment.list, '[]'),
     'refunds', (
@@ -89,6 +109,16 @@ SELECT json_build_object(
         ) ORDER BY osh.created_at, osh.id), '[]')
         FROM order_status_history AS osh
         WHERE osh.order_id = o.id
+    ),
+    'notes', (
+        SELECT coalesce(json_agg(json_build_object(
+            'id', n.id,
+            'note', n.note,
+            'created_by', n.created_by,
+            'created_at', n.created_at
+        ) ORDER BY n.created_at, n.id), '[]')
+        FROM order_notes AS n
+        WHERE n.order_id = o.id
     )
 )
 FROM orders AS o
@@ -100,7 +130,14 @@ CROSS JOIN LATERAL (
         'status', os.status,
         'estimated_delivery', os.estimated_delivery,
         'shipped_at', os.shipped_at,
-        'delivered_at', os.delivered_at
+        'delivered_at', os.delivered_at,
+        'items', (
+            SELECT coalesce(json_agg(json_build_object(
+                'order_item_id', si.order_item_id, 'quantity', si.quantity
+            ) ORDER BY si.created_at, si.id), '[]')
+            FROM order_shipment_items AS si
+            WHERE si.shipment_id = os.id
+        )
     ) ORDER BY os.created_at, os.id) AS list
     FROM order_shipments AS os
     WHERE os.order_id = o.id
@@ -304,3 +341,276 @@ SELECT json_build_object(
         FROM request AS r
     )
 );
+
+-- name: hold_order
+-- Lock an order, by its id or that of a shipment, and say who changes it and why: as
+-- explain_change, the user first, which the deletion of a user takes before the orders.
+WITH actor AS MATERIALIZED (
+    SELECT id FROM users WHERE id = %(actor)s::uuid FOR KEY SHARE
+)
+
+SELECT
+    o.id,
+    o.status,
+    %(actor)s::uuid IS NULL OR EXISTS (SELECT FROM actor) AS actor_known,
+    set_config('shopflow.actor', coalesce(%(actor)s::uuid::text, ''), TRUE) AS actor,
+    set_config('shopflow.reason', coalesce(%(reason)s::text, ''), TRUE) AS reason
+FROM orders AS o
+WHERE
+    o.id = coalesce(
+        %(order_id)s::uuid,
+        (SELECT s.order_id FROM order_shipments AS s WHERE s.id = %(shipment_id)s::uuid)
+    )
+    -- Always true; a condition is looked at before the row is locked.
+    AND (SELECT count(*) FROM actor) >= 0
+FOR NO KEY UPDATE OF o;
+
+-- name: step_order
+-- Take a held order a step further; a step that there is not is refused.
+UPDATE orders SET status = %(status)s::text WHERE id = %(order_id)s AND status <> %(status)s::text;
+
+-- name: read_sold_lines
+-- The lines of a held order: what of them was sent and came back, and what they came to.
+SELECT
+    i.id, i.sku, i.quantity, i.fulfilled_quantity, i.returned_quantity,
+    i.subtotal, i.discount_amount,
+    CASE WHEN o.included_tax_amount = 0 THEN i.tax_amount ELSE 0.00 END AS added_tax_amount
+FROM orders AS o
+JOIN order_items AS i ON i.order_id = o.id
+WHERE o.id = %(order_id)s
+ORDER BY i.created_at, i.id;
+
+-- name: get_shipment_by_key
+-- The shipment of an order that was made with this idempotency key, and whether by the same request.
+SELECT id, idempotency_fingerprint IS NOT DISTINCT FROM %(fingerprint)s::bytea AS same_request
+FROM order_shipments
+WHERE order_id = %(order_id)s AND idempotency_key = %(idempotency_key)s;
+
+-- name: write_shipment
+-- Send a parcel with these lines; triggers count what was sent.
+WITH shipment AS (
+    INSERT INTO order_shipments (
+        order_id, carrier, tracking_number, estimated_delivery, status, shipped_at,
+        idempotency_key, idempotency_fingerprint
+    )
+    VALUES (
+        %(order_id)s, %(carrier)s, %(tracking_number)s::text, %(estimated_delivery)s::date,
+        'shipped', now(), %(idempotency_key)s::text, %(fingerprint)s::bytea
+    )
+    RETURNING id
+),
+
+lines AS (
+    INSERT INTO order_shipment_items (shipment_id, order_item_id, quantity)
+    SELECT shipment.id, line.order_item_id, line.quantity
+    FROM
+        shipment,
+        jsonb_to_recordset(%(lines)s::jsonb) AS line (order_item_id uuid, quantity integer)
+)
+
+SELECT id FROM shipment;
+
+-- name: get_shipment_status
+-- Where the parcel of a held order is.
+SELECT status FROM order_shipments WHERE id = %(shipment_id)s;
+
+-- name: track_shipment
+-- Change what is known of a parcel; what is not given stays.
+UPDATE order_shipments
+SET
+    carrier = coalesce(%(carrier)s::text, carrier),
+    tracking_number = coalesce(%(tracking_number)s::text, tracking_number),
+    estimated_delivery = coalesce(%(estimated_delivery)s::date, estimated_delivery),
+    status = coalesce(%(status)s::text, status),
+    shipped_at = CASE
+        WHEN %(status)s::text IS NULL THEN shipped_at ELSE coalesce(shipped_at, now())
+    END
+WHERE id = %(shipment_id)s;
+
+-- name: end_shipment
+-- Say how the way of a parcel ended: delivered, lost or returned.
+UPDATE order_shipments
+SET
+    status = %(status)s::text,
+    delivered_at = CASE
+        WHEN %(status)s::text = 'delivered' THEN coalesce(%(at)s::timestamptz, now())
+    END
+WHERE id = %(shipment_id)s AND status IN ('pending', 'shipped', 'in_transit');
+
+-- name: deliver_order
+-- A shipped order is delivered once every piece was delivered, or came back.
+UPDATE orders AS o
+SET status = 'delivered'
+WHERE
+    o.id = %(order_id)s
+    AND o.status = 'shipped'
+    AND EXISTS (
+        SELECT FROM order_shipments AS s WHERE s.order_id = o.id AND s.status = 'delivered'
+    )
+    AND NOT EXISTS (
+        SELECT
+        FROM order_items AS i
+        WHERE
+            i.order_id = o.id
+            AND i.quantity - i.returned_quantity > (
+                SELECT coalesce(sum(l.quantity), 0)
+                FROM order_shipment_items AS l
+                JOIN order_shipments AS s ON s.id = l.shipment_id
+                WHERE l.order_item_id = i.id AND s.status = 'delivered'
+            )
+    );
+
+-- name: get_return_by_key
+-- The return of an order that was made with this idempotency key, and whether by the same request.
+SELECT
+    id, refund_amount,
+    idempotency_fingerprint IS NOT DISTINCT FROM %(fingerprint)s::bytea AS same_request
+FROM order_returns
+WHERE order_id = %(order_id)s AND idempotency_key = %(idempotency_key)s;
+
+-- name: write_return
+-- Take back these lines; triggers count them and put into stock what is sold again.
+WITH sent_back AS (
+    INSERT INTO order_returns (
+        order_id, reason, refund_amount, created_by, idempotency_key, idempotency_fingerprint
+    )
+    VALUES (
+        %(order_id)s, %(reason)s::text, %(refund_amount)s, %(actor)s::uuid,
+        %(idempotency_key)s::text, %(fingerprint)s::bytea
+    )
+    RETURNING id, refund_amount
+),
+
+lines AS (
+    INSERT INTO order_return_items (return_id, order_item_id, quantity, restock)
+    SELECT sent_back.id, line.order_item_id, line.quantity, line.restock
+    FROM
+        sent_back,
+        jsonb_to_recordset(%(lines)s::jsonb) AS line (
+            order_item_id uuid, quantity integer, restock boolean
+        )
+)
+
+SELECT id, refund_amount FROM sent_back;
+
+-- name: read_payments_to_settle
+-- The payments of a held order, the newest first, and what of each was or is being paid back.
+SELECT
+    o.shipping_amount, p.id, p.status, p.captured_amount,
+    coalesce(
+        (
+            SELECT sum(r.amount)
+            FROM refunds AS r
+            WHERE r.payment_id = p.id AND r.status <> 'failed'
+        ),
+        0.00
+    ) AS refunded_amount
+FROM orders AS o
+JOIN payments AS p ON p.order_id = o.id
+WHERE o.id = %(order_id)s
+ORDER BY p.created_at DESC, p.id DESC;
+
+-- name: write_note
+-- Note something about an order; no row when there is no such order.
+INSERT INTO order_notes (order_id, note, created_by)
+SELECT id, %(note)s::text, %(actor)s::uuid FROM orders WHERE id = %(order_id)s
+RETURNING id;
+
+-- name: count_unpaid_orders
+-- How many orders lock_unpaid_orders would find, locked by others or not. Counted, as NOT EXISTS
+-- would be planned as a join with all payments there are.
+SELECT count(*) AS orders
+FROM orders AS o
+WHERE
+    o.status = 'pending'
+    AND o.payment_status = 'unpaid'
+    AND o.placed_at < now() - %(older_than)s::interval
+    AND (
+        SELECT count(*)
+        FROM payments AS p
+        WHERE
+            p.order_id = o.id
+            AND (
+                p.status IN ('authorized', 'captured')
+                OR (p.status = 'pending' AND p.created_at >= now() - %(grace)s::interval)
+            )
+    ) = 0;
+
+-- name: lock_unpaid_orders
+-- Lock the oldest orders that nobody has paid in time and nobody is paying; those that others hold
+-- are left to them. FOR UPDATE: a payment being written holds its order's key.
+SELECT o.id
+FROM orders AS o
+WHERE
+    o.status = 'pending'
+    AND o.payment_status = 'unpaid'
+    AND o.placed_at < now() - %(older_than)s::interval
+    AND (
+        SELECT count(*)
+        FROM payments AS p
+        WHERE
+            p.order_id = o.id
+            AND (
+                p.status IN ('authorized', 'captured')
+                OR (p.status = 'pending' AND p.created_at >= now() - %(grace)s::interval)
+            )
+    ) = 0
+ORDER BY o.placed_at, o.id
+LIMIT %(batch)s
+FOR UPDATE OF o SKIP LOCKED;
+
+-- name: lock_what_orders_took
+-- Hold what cancelling these orders gives back, in the order in which everybody locks it: variants,
+-- products (the variants' own too, whose sum changes), coupons, each by id.
+WITH item AS MATERIALIZED (
+    SELECT product_id, variant_id FROM order_items WHERE order_id = ANY(%(orders)s::uuid[])
+),
+
+variant AS MATERIALIZED (
+    SELECT pv.id
+    FROM product_variants AS pv
+    WHERE pv.id IN (SELECT variant_id FROM item)
+    ORDER BY pv.id
+    FOR NO KEY UPDATE
+),
+
+product AS MATERIALIZED (
+    SELECT p.id
+    FROM products AS p
+    WHERE p.id IN (SELECT product_id FROM item) AND (SELECT count(*) FROM variant) >= 0
+    ORDER BY p.id
+    FOR NO KEY UPDATE
+),
+
+coupon AS MATERIALIZED (
+    SELECT c.id
+    FROM coupons AS c
+    WHERE
+        c.id IN (SELECT coupon_id FROM coupon_usage WHERE order_id = ANY(%(orders)s::uuid[]))
+        AND (SELECT count(*) FROM product) >= 0
+        AND c.usage_limit IS NOT NULL
+    ORDER BY c.id
+    FOR NO KEY UPDATE
+)
+
+SELECT count(*) AS coupons FROM coupon;
+
+-- name: cancel_unpaid_orders
+-- Cancel the locked orders, but for those whose payment was begun before they were locked: a
+-- statement of its own, to see it.
+UPDATE orders AS o
+SET status = 'cancelled'
+WHERE
+    o.id = ANY(%(orders)s::uuid[])
+    AND o.status = 'pending'
+    AND o.payment_status = 'unpaid'
+    AND (
+        SELECT count(*)
+        FROM payments AS p
+        WHERE
+            p.order_id = o.id
+            AND (
+                p.status IN ('authorized', 'captured')
+                OR (p.status = 'pending' AND p.created_at >= now() - %(grace)s::interval)
+            )
+    ) = 0;

@@ -38,13 +38,16 @@ KEPT_BY_APP = {
     "orders",
     "order_items",
     "order_addresses",
+    "order_shipment_items",
+    "order_returns",
+    "order_return_items",
     "payments",
     "refunds",
     "payment_operations",
     "gateway_events",
 }
 # Written once and never changed.
-ADDED_BY_APP = {"stock_movements"}
+ADDED_BY_APP = {"stock_movements", "order_notes"}
 # Kept by triggers; a guard looks at the other columns of that kind.
 COUNTED_COLUMNS: Mapping[str, set[str]] = {"coupons": {"used_count"}}
 READ_BY_MONITOR = {"alembic_version", "migration_checksums"}

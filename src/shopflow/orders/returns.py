@@ -1,0 +1,168 @@
+"""Goods that come back: counted, put into stock where they are sold again, and their worth."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection
+
+from shopflow.errors import InvalidInputError
+from shopflow.ids import OrderId, OrderItemId, ReturnId, UserId
+from shopflow.money import ZERO
+from shopflow.orders.errors import Excess, IdempotencyKeyTakenError, LineQuantityError
+from shopflow.orders.holding import hold_order
+from shopflow.orders.reading import QUERIES
+from shopflow.orders.requests import LONGEST_KEY, fingerprint_of
+from shopflow.orders.shipments import refuse_unknown
+from shopflow.orders.worth import SoldLine, refund_of
+from shopflow.postgres.pool import Pool
+from shopflow.postgres.transactions import run_transaction
+from shopflow.text import check_text
+
+LONGEST_REASON = 1000
+
+
+class ReturnLine(msgspec.Struct, frozen=True):
+    """Pieces of a line that come back; `restock` puts them into stock, to be sold again."""
+
+    order_item_id: OrderItemId
+    quantity: int
+    restock: bool
+
+
+class ReturnRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What comes back.
+
+    Attributes:
+        order_id: the order.
+        lines: what comes back; of one line some pieces may be put into stock and others not.
+        reason: why, for the order's history of returns; up to 1000 characters, or None.
+        idempotency_key: the caller's own name for this return among those of the order, 1 to 255
+            characters; None when it is not going to be repeated.
+    """
+
+    order_id: OrderId
+    lines: Sequence[ReturnLine]
+    reason: str | None = None
+    idempotency_key: str | None = None
+
+
+class Returned(msgspec.Struct, frozen=True):
+    """A return, and what its goods are worth: to be paid back by a refund of a payment."""
+
+    id: ReturnId
+    refund_amount: Decimal
+
+
+class _Before(Returned, frozen=True):
+    same_request: bool
+
+
+async def return_items(
+    pool: Pool, request: ReturnRequest, *, actor: UserId | None = None
+) -> Returned:
+    """Take back goods of an order, in one transaction, whatever status the order has.
+
+    Never comes more back than was sent, however many take back at once. What is to be sold again
+    goes into stock, where the line had taken stock. The refund is what was paid for the pieces:
+    after discount and with tax, without shipping; returning a line in any split adds up to the
+    line. No money is paid back here. With an idempotency key, repeating the same request returns
+    the same return. Waits for others who are changing the order or the stock.
+
+    Raises:
+        NotFoundError: when there is no such order, the order has no such line, or the actor is no
+            such user.
+        LineQuantityError: with every line of which less was sent and not returned.
+        IdempotencyKeyTakenError: when another return was made with this key.
+        InvalidInputError: for lines, a reason or a key that cannot be.
+    """
+    _check(request)
+    return await run_transaction(pool, lambda connection: _return(connection, request, actor))
+
+
+async def _return(
+    connection: AsyncConnection[Any], request: ReturnRequest, actor: UserId | None
+) -> Returned:
+    order_id = request.order_id
+    await hold_order(connection, order_id, actor=actor, reason=request.reason)
+    fingerprint = None if request.idempotency_key is None else fingerprint_of(request)
+    if fingerprint is not None:
+        before = await _before(connection, request, fingerprint)
+        if before is not None:
+            return before
+    found = await QUERIES["read_sold_lines"].rows(connection, SoldLine, order_id=order_id)
+    back = _back(request, found)
+    (written,) = await QUERIES["write_return"].rows(
+        connection,
+        Returned,
+        order_id=order_id,
+        reason=request.reason,
+        refund_amount=sum((refund_of(line, back[line.id]) for line in found), ZERO),
+        actor=actor,
+        idempotency_key=request.idempotency_key,
+        fingerprint=fingerprint,
+        lines=msgspec.json.encode(_added_up(request.lines)).decode(),
+    )
+    # The last piece that was under way may have come back.
+    await QUERIES["deliver_order"].execute(connection, order_id=order_id)
+    return written
+
+
+async def _before(
+    connection: AsyncConnection[Any], request: ReturnRequest, fingerprint: bytes
+) -> Returned | None:
+    before = await QUERIES["get_return_by_key"].row(
+        connection,
+        _Before,
+        order_id=request.order_id,
+        idempotency_key=request.idempotency_key,
+        fingerprint=fingerprint,
+    )
+    if before is None:
+        return None
+    if not before.same_request:
+        raise IdempotencyKeyTakenError(request.idempotency_key or "", "return")
+    return Returned(before.id, before.refund_amount)
+
+
+def _back(request: ReturnRequest, found: list[SoldLine]) -> Counter[OrderItemId]:
+    """Return how many pieces of each line come back."""
+    back: Counter[OrderItemId] = Counter()
+    for line in request.lines:
+        back[line.order_item_id] += line.quantity
+    refuse_unknown(request.order_id, back, found)
+    excesses = [
+        Excess(line.id, line.sku, back[line.id], line.returnable)
+        for line in found
+        if back[line.id] > line.returnable
+    ]
+    if excesses:
+        raise LineQuantityError("less was sent and is still with the customer", excesses)
+    return back
+
+
+def _added_up(lines: Sequence[ReturnLine]) -> list[ReturnLine]:
+    """Return the lines with those that differ in nothing but their quantity made one."""
+    quantities: Counter[tuple[OrderItemId, bool]] = Counter()
+    for line in lines:
+        quantities[line.order_item_id, line.restock] += line.quantity
+    return [
+        ReturnLine(item_id, quantity, restock)
+        for (item_id, restock), quantity in quantities.items()
+    ]
+
+
+def _check(request: ReturnRequest) -> None:
+    if not request.lines:
+        raise InvalidInputError("lines", [], "must not be empty")
+    for place, line in enumerate(request.lines):
+        if line.quantity < 1:
+            raise InvalidInputError(f"lines[{place}].quantity", line.quantity, "must be at least 1")
+    if request.reason is not None:
+        check_text("reason", request.reason, LONGEST_REASON)
+    if request.idempotency_key is not None:
+        check_text("idempotency_key", request.idempotency_key, LONGEST_KEY)
