@@ -9,11 +9,15 @@ from contextlib import asynccontextmanager
 from shopflow import settings as settings_module
 from shopflow.carts.carts import Carts
 from shopflow.orders.orders import Orders
-from shopflow.orders.quoting import check_coupon
+from shopflow.orders.quoting import check_coupon, quote_shipping
+from shopflow.orders.tax_rates import TaxRates
+from shopflow.orders.taxes import TableTaxes, Taxes
 from shopflow.postgres.embedded import Server
 from shopflow.postgres.pool import Pool
 from shopflow.products.products import Products
+from shopflow.promotions.promotions import Promotions
 from shopflow.settings import Settings
+from shopflow.shipping.shipping import Shipping
 
 
 class Shop:
@@ -24,19 +28,27 @@ class Shop:
         pool: connections to the shop's database, for SQL of your own.
         products: listings and product pages.
         carts: carts of users and guests.
-        orders: placing, paying and reading orders.
+        promotions: coupons.
+        shipping: zones and methods, and what is offered for a cart.
+        tax_rates: what orders are taxed by.
+        orders: pricing, placing, paying and reading orders.
     """
 
-    def __init__(self, settings: Settings, pool: Pool) -> None:
+    def __init__(self, settings: Settings, pool: Pool, taxes: Taxes | None = None) -> None:
         self.settings = settings
         self.pool = pool
         self.products = Products(pool)
         self.carts = Carts(pool, check_coupon)
-        self.orders = Orders(pool)
+        self.promotions = Promotions(pool)
+        self.shipping = Shipping(pool, quote_shipping)
+        self.tax_rates = TaxRates(pool)
+        self.orders = Orders(pool, taxes or TableTaxes())
 
 
 @asynccontextmanager
-async def open_shop(settings: Settings | None = None, **overrides: object) -> AsyncIterator[Shop]:
+async def open_shop(
+    settings: Settings | None = None, *, taxes: Taxes | None = None, **overrides: object
+) -> AsyncIterator[Shop]:
     """Open the shop for the length of an `async with` block.
 
     Without a database URL or PG* variables the embedded server is started, or used when it
@@ -45,6 +57,7 @@ async def open_shop(settings: Settings | None = None, **overrides: object) -> As
 
     Args:
         settings: None loads them from the environment and the file.
+        taxes: how orders are taxed; None goes by the table tax_rates.
         overrides: single settings that win over those, such as `database_url=…`; only without
             `settings`.
 
@@ -61,6 +74,6 @@ async def open_shop(settings: Settings | None = None, **overrides: object) -> As
     pool = Pool(settings)
     await pool.open()
     try:
-        yield Shop(settings, pool)
+        yield Shop(settings, pool, taxes)
     finally:
         await pool.close()

@@ -4,18 +4,40 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from shopflow.ids import OrderId, PaymentId, UserId
+from shopflow.ids import CartId, OrderId, PaymentId, ShippingMethodId, UserId
 from shopflow.orders import payments, reading
 from shopflow.orders.checkout import Checkout, place_order
 from shopflow.orders.models import Order, PlacedOrder
+from shopflow.orders.quotes import Quote, QuoteRequest
+from shopflow.orders.quoting import quote
+from shopflow.orders.taxes import Taxes
 from shopflow.postgres.pool import Pool
 
 
 class Orders:
     """The orders of a shop."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, taxes: Taxes) -> None:
         self._pool = pool
+        self._taxes = taxes
+
+    async def quote(
+        self,
+        cart_id: CartId,
+        *,
+        shipping_method_id: ShippingMethodId | None = None,
+        country_code: str | None = None,
+        state: str | None = None,
+    ) -> Quote:
+        """Return what a cart comes to, without ordering it; see `quoting.quote_all`."""
+        request = QuoteRequest(
+            cart_id=cart_id,
+            shipping_method_id=shipping_method_id,
+            country_code=country_code,
+            state=state,
+        )
+        async with self._pool.connection() as connection:
+            return await quote(connection, request, self._taxes)
 
     async def place(self, checkout: Checkout) -> PlacedOrder:
         """Order what is in a cart, all or nothing; see `checkout.place_order`."""
