@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shopflow.errors import InvalidInputError
-from shopflow.money import LARGEST, parse_amount, rounded
+from shopflow.money import LARGEST, check_amount, parse_amount, rounded
 from shopflow.postgres.conninfo import conninfo
 from shopflow.settings import Settings
 
@@ -65,3 +65,12 @@ def test_postgresql_rounds_the_same(test_server: Settings, amount: Decimal) -> N
         ).fetchone()
     assert row is not None
     assert row[0] == rounded(amount)
+
+
+@pytest.mark.parametrize("amount", ["NaN", "sNaN", "Infinity", "-0.01", "10000000000", "0.001"])
+def test_what_is_no_amount_is_refused_by_name(amount: str) -> None:
+    for good in (None, Decimal(0), Decimal("0.01"), LARGEST):
+        check_amount("price", good)
+    with pytest.raises(InvalidInputError) as refused:
+        check_amount("price", Decimal(amount))
+    assert refused.value.field == "price"

@@ -19,6 +19,22 @@ def rounded(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, rounding=ROUND_HALF_UP)
 
 
+def check_amount(field: str, amount: Decimal | None) -> None:
+    """Refuse what is no amount of money: negative, above NUMERIC(12,2), or with parts of a cent.
+
+    Raises:
+        InvalidInputError: naming `field`; None is for the caller.
+    """
+    if amount is None:
+        return
+    if not amount.is_finite():
+        raise InvalidInputError(field, amount, "is not an amount of money")
+    if not 0 <= amount <= LARGEST:
+        raise InvalidInputError(field, amount, f"must be from 0 to {LARGEST}")
+    if amount != rounded(amount):
+        raise InvalidInputError(field, amount, "has more than two decimal places")
+
+
 def parse_amount(field: str, text: str) -> Decimal:
     """Read a price such as `19.90` exactly: not negative, at most two places, within NUMERIC(12,2).
 

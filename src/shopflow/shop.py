@@ -10,12 +10,15 @@ from shopflow import settings as settings_module
 from shopflow.carts.carts import Carts
 from shopflow.orders.orders import Orders
 from shopflow.orders.payments.gateway import Gateways, check_names
-from shopflow.orders.quoting import check_coupon
+from shopflow.orders.quoting import check_coupon, quote_shipping
+from shopflow.orders.tax_rates import TaxRates
 from shopflow.orders.taxes import TableTaxes, Taxes
 from shopflow.postgres.embedded import Server
 from shopflow.postgres.pool import Pool
 from shopflow.products.products import Products
+from shopflow.promotions.promotions import Promotions
 from shopflow.settings import Settings
+from shopflow.shipping.shipping import Shipping
 from shopflow.users.policy import AccountPolicy
 from shopflow.users.users import Users
 
@@ -29,7 +32,11 @@ class Shop:
         users: accounts, sessions and addresses.
         products: listings and product pages.
         carts: carts of users and guests.
-        orders: placing, paying and reading orders; `orders.payments` for gateways.
+        promotions: coupons.
+        shipping: zones and methods, and what is offered for a cart.
+        tax_rates: what orders are taxed by.
+        orders: pricing, placing, paying, sending and reading orders; `orders.payments` for
+            gateways.
     """
 
     def __init__(
@@ -46,6 +53,9 @@ class Shop:
         self.users = Users(pool, accounts)
         self.products = Products(pool)
         self.carts = Carts(pool, check_coupon)
+        self.promotions = Promotions(pool)
+        self.shipping = Shipping(pool, quote_shipping)
+        self.tax_rates = TaxRates(pool)
         self.orders = Orders(pool, taxes or TableTaxes(), gateways or {})
 
 

@@ -351,3 +351,51 @@ async def test_a_way_of_taxing_that_forgets_a_sale_is_not_trusted(
 
 def test_a_request_is_by_keyword() -> None:
     assert QuoteRequest(cart_id=CartId(UUID(int=1))).country_code is None
+
+
+async def test_every_offered_method_is_quoted_for_this_cart(shop: Shop, filled: Filled) -> None:
+    cart_id = await filled((await a_product(shop, price="50.00"), None, 1))
+    standard = await a_shipping_method(shop, price="4.90", free_above="50.00", name="Standard")
+    ((zone_id,),) = await run(shop, "SELECT zone_id FROM shipping_methods")
+    method = {"zone_id": zone_id, "carrier": "DHL"}
+    express = await inserted(
+        shop, "shipping_methods", method | {"name": "Express", "price": 9, "estimated_days": 1}
+    )
+    await inserted(shop, "shipping_methods", method | {"name": "X", "price": 1, "is_active": False})
+    await a_shipping_method(shop, countries="{FR}")
+
+    async def offered(**address: str) -> list[tuple[object, str, str]]:
+        before = timings()["read_quotes"].executions if "read_quotes" in timings() else 0
+        found = await shop.shipping.quotes(cart_id, **{"country_code": "DE", **address})
+        assert timings()["read_quotes"].executions - before == 1
+        return [(each.method_id, str(each.price), str(each.list_price)) for each in found]
+
+    assert await offered() == [(standard, "0.00", "4.90"), (express, "9.00", "9.00")]
+    assert await offered(country_code="IT") == []
+    await with_coupon(shop, cart_id)
+    assert await offered() == [(standard, "4.90", "4.90"), (express, "9.00", "9.00")]
+    for method_id, price, _ in await offered():
+        request = {"shipping_method_id": method_id, "country_code": "DE"}
+        totals = (await the_quote(shop, cart_id, **request)).totals
+        assert str(totals.shipping_amount) == price
+    await with_coupon(shop, cart_id, discount_type="free_shipping")
+    assert [each[1] for each in await offered()] == ["0.00", "0.00"]
+
+
+async def test_shipping_is_quoted_for_a_cart_that_can_be_priced(shop: Shop, filled: Filled) -> None:
+    empty = await filled()
+    with pytest.raises(EmptyCartError):
+        await shop.shipping.quotes(empty, country_code="DE")
+    with pytest.raises(NotFoundError, match="no such cart"):
+        await shop.shipping.quotes(CartId(uuid4()), country_code="DE")
+    with pytest.raises(InvalidInputError, match="country_code"):
+        await shop.shipping.quotes(empty, country_code="Germany")
+
+
+async def test_the_shop_quotes_one_cart_or_says_why_not(shop: Shop, filled: Filled) -> None:
+    cart_id = await filled((await a_product(shop, price="20.00"), None, 2))
+    found = await shop.orders.quote(cart_id)
+    assert found.totals.total_amount == Decimal("40.00")
+    await with_coupon(shop, cart_id, is_active=False)
+    with pytest.raises(CouponRefusedError):
+        await shop.orders.quote(cart_id)

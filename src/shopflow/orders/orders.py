@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from shopflow.ids import OrderId, OrderNoteId, PaymentId, ShipmentId, UserId
+from shopflow.ids import (
+    CartId,
+    OrderId,
+    OrderNoteId,
+    PaymentId,
+    ShipmentId,
+    ShippingMethodId,
+    UserId,
+)
 from shopflow.orders import (
     cancelling,
     expiring,
@@ -25,6 +33,8 @@ from shopflow.orders.models import Order, PlacedOrder
 from shopflow.orders.payments.gateway import Gateways
 from shopflow.orders.payments.marking import mark_paid
 from shopflow.orders.payments.payments import Payments
+from shopflow.orders.quotes import Quote, QuoteRequest
+from shopflow.orders.quoting import quote
 from shopflow.orders.returns import Returned, ReturnRequest
 from shopflow.orders.shipments import Parcel
 from shopflow.orders.states import Status
@@ -44,6 +54,25 @@ class Orders:
         self._pool = pool
         self._checkouts = GroupCheckout(pool, taxes)
         self.payments = Payments(pool, gateways)
+        self._taxes = taxes
+
+    async def quote(
+        self,
+        cart_id: CartId,
+        *,
+        shipping_method_id: ShippingMethodId | None = None,
+        country_code: str | None = None,
+        state: str | None = None,
+    ) -> Quote:
+        """Return what a cart comes to, without ordering it; see `quoting.quote_all`."""
+        request = QuoteRequest(
+            cart_id=cart_id,
+            shipping_method_id=shipping_method_id,
+            country_code=country_code,
+            state=state,
+        )
+        async with self._pool.connection() as connection:
+            return await quote(connection, request, self._taxes)
 
     async def place(self, checkout: Checkout) -> PlacedOrder:
         """Order what is in a cart at the prices of now, in one transaction.

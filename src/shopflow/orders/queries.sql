@@ -238,7 +238,8 @@ above AS (
 )
 
 SELECT json_build_object(
-    'now', now(),
+    -- Not now(): a transaction may have waited since it began.
+    'now', statement_timestamp(),
     'parents', (
         SELECT coalesce(json_object_agg(a.id, a.parent_id), '{}')
         FROM above AS a
@@ -318,6 +319,20 @@ SELECT json_build_object(
                         AND m.is_active
                         AND m.zone_id = shipping_zone_of(r.country_code, r.state)
                 ),
+                'methods', CASE WHEN %(every_method)s::boolean THEN (
+                    SELECT coalesce(json_agg(json_build_object(
+                        'id', m.id,
+                        'name', m.name,
+                        'carrier', m.carrier,
+                        'estimated_days', m.estimated_days,
+                        'price', m.price,
+                        'free_above', m.free_above
+                    )), '[]')
+                    FROM shipping_methods AS m
+                    WHERE
+                        m.is_active
+                        AND m.zone_id = shipping_zone_of(r.country_code, r.state)
+                ) ELSE '[]' END,
                 'lines', (
                     SELECT coalesce(json_agg(json_build_object(
                         'product_id', l.product_id,
@@ -614,3 +629,24 @@ WHERE
                 OR (p.status = 'pending' AND p.created_at >= now() - %(grace)s::interval)
             )
     ) = 0;
+
+-- name: set_tax_rate
+-- The rate of a country, state and category, in place of another for the same.
+INSERT INTO tax_rates AS t (country_code, state, category_id, name, rate, is_inclusive)
+VALUES (
+    %(country_code)s, %(state)s, %(category_id)s, %(name)s, %(rate)s, %(is_inclusive)s
+)
+ON CONFLICT (country_code, state, category_id) DO UPDATE
+SET name = excluded.name, rate = excluded.rate, is_inclusive = excluded.is_inclusive
+RETURNING t.id;
+
+-- name: list_tax_rates
+-- The rates of a country, or all of them.
+SELECT id, country_code, state, category_id, name, rate, is_inclusive
+FROM tax_rates
+WHERE country_code = coalesce(%(country_code)s::text, country_code)
+ORDER BY country_code, state NULLS FIRST, category_id NULLS FIRST;
+
+-- name: remove_tax_rate
+-- A rate goes; orders keep what they were charged.
+DELETE FROM tax_rates WHERE id = %(id)s;

@@ -11,7 +11,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from shopflow.errors import InvalidInputError, NotFoundError, ShopflowError
-from shopflow.ids import CartId, CategoryId, ProductId, UserId, VariantId
+from shopflow.ids import CartId, CategoryId, ProductId, ShippingMethodId, UserId, VariantId
 from shopflow.money import rounded
 from shopflow.orders.errors import EmptyCartError, PriceChange, Shortage
 from shopflow.orders.quotes import Quote, QuoteLine, QuoteRequest
@@ -22,9 +22,10 @@ from shopflow.promotions.discounts import Discount, Line, discount_of
 from shopflow.promotions.errors import CouponRefusedError
 from shopflow.promotions.models import Coupon
 from shopflow.promotions.rules import Buyer, refusal
+from shopflow.shipping.models import ShippingOption
 from shopflow.text import check_text
 
-__all__ = ["Quote", "QuoteRequest", "check_coupon", "quote", "quote_all"]
+__all__ = ["Quote", "QuoteRequest", "check_coupon", "quote", "quote_all", "quote_shipping"]
 
 LONGEST_STATE = 100
 Categories = Mapping[CategoryId, tuple[CategoryId, ...]]
@@ -43,6 +44,15 @@ class _Line(msgspec.Struct, frozen=True):
     available: int | None
 
 
+class _Method(msgspec.Struct, frozen=True):
+    id: ShippingMethodId
+    name: str
+    carrier: str
+    estimated_days: int | None
+    price: Decimal
+    free_above: Decimal | None
+
+
 class _Cart(msgspec.Struct, frozen=True):
     user_id: UserId | None
     user_email: str | None
@@ -50,6 +60,7 @@ class _Cart(msgspec.Struct, frozen=True):
     coupon_uses: int
     has_ordered: bool
     shipping: ShippingPrice | None
+    methods: tuple[_Method, ...]
     lines: tuple[_Line, ...]
 
 
@@ -65,6 +76,7 @@ class _Draft(msgspec.Struct, frozen=True):
 
     request: QuoteRequest
     cart: _Cart
+    discount: Discount | None
     charges: Charges
     sale: Sale | None
 
@@ -111,15 +123,53 @@ async def quote_all(
     return [_answer(each, rest) for each in drafts]
 
 
+async def quote_shipping(
+    connection: AsyncConnection[Any], cart_id: CartId, country_code: str, state: str | None
+) -> list[ShippingOption]:
+    """Return the methods offered for this cart and address, the cheapest for it first.
+
+    Those are the active ones of the zone that the address is in, see `shipping_zone_of` in the
+    database; none where nothing is shipped to. One round trip; prices are those that `quote_all`
+    gives with the method, `free_above` and the coupon on the cart included.
+
+    Raises:
+        ShopflowError: as `quote`.
+    """
+    request = QuoteRequest(cart_id=cart_id, country_code=country_code, state=state)
+    (draft,) = await _drafts(connection, [request], every_method=True)
+    if isinstance(draft, ShopflowError):
+        raise draft
+    options = [_option(draft, method) for method in draft.cart.methods]
+    return sorted(options, key=lambda option: (option.price, option.list_price, option.method_id))
+
+
+def _option(draft: _Draft, method: _Method) -> ShippingOption:
+    shipping = ShippingPrice(method.price, method.free_above)
+    return ShippingOption(
+        method_id=method.id,
+        name=method.name,
+        carrier=method.carrier,
+        estimated_days=method.estimated_days,
+        price=charges_of(draft.charges.subtotals, draft.discount, shipping).shipping_amount,
+        list_price=method.price,
+    )
+
+
 async def _drafts(
-    connection: AsyncConnection[Any], requests: Sequence[QuoteRequest]
+    connection: AsyncConnection[Any],
+    requests: Sequence[QuoteRequest],
+    *,
+    every_method: bool = False,
 ) -> list[_Draft | ShopflowError]:
     refused = [_refusal_of(request) for request in requests]
     good = [request for request, error in zip(requests, refused, strict=True) if error is None]
     if not good:
         return [error for error in refused if error is not None]
     read = await QUERIES["read_quotes"].document(
-        connection, _Read, requests=msgspec.json.encode(good).decode()
+        connection,
+        _Read,
+        requests=msgspec.json.encode(good).decode(),
+        every_method=every_method,
     )
     if read is None:
         raise ValueError("read_quotes returned nothing")
@@ -182,7 +232,9 @@ def _draft(request: QuoteRequest, cart: _Cart | None, read: _Read, paths: Catego
     ways = [paths[line.category_id] if line.category_id else () for line in cart.lines]
     discount = _discount(cart, subtotals, ways, read.now)
     charges = charges_of(subtotals, discount, cart.shipping)
-    return _Draft(request, cart, charges, _sale(request, cart, charges, ways, read.tax_rates))
+    return _Draft(
+        request, cart, discount, charges, _sale(request, cart, charges, ways, read.tax_rates)
+    )
 
 
 def _discount(

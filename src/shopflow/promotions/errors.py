@@ -46,8 +46,13 @@ class CouponRefusedError(ShopflowError):
         self.code = code
 
 
+class CouponCodeTakenError(ShopflowError):
+    """Another coupon has this code, perhaps in other capitals."""
+
+
 failures.register(
     {
+        "coupons_code_key": CouponCodeTakenError,
         "coupons_used_within_limit": lambda _: CouponRefusedError("used up"),
         "coupon_usage_user_required": lambda _: CouponRefusedError("sign in"),
         "coupon_usage_within_user_limit": lambda _: CouponRefusedError("used up by you"),
