@@ -21,7 +21,7 @@ class Shop:
     Attributes:
         settings: what is in force.
         pool: connections to the shop's database, for SQL of your own.
-        products: listings and product pages.
+        products: the catalogue, its stock and reviews, read and written.
         carts: carts of users and guests.
         orders: placing, paying and reading orders.
     """

@@ -29,6 +29,7 @@ COMMANDS = {
     "migrate": "migrate:app",
     "roles": "roles:roles",
     "import": "importing:app",
+    "stock": "stock:app",
     "demo": "demo:app",
     "settings": "show_settings:settings",
 }
