@@ -17,7 +17,8 @@ NOBODY = UUID(int=0)
 
 def new(**fields: Any) -> NewProduct:
     """A mug, but for what `fields` say."""
-    return NewProduct(**({"name": "Blue Mug", "sku": "MUG-1", "price": Decimal("8.50")} | fields))
+    defaults: dict[str, Any] = {"name": "Blue Mug", "sku": "MUG-1", "price": Decimal("8.50")}
+    return NewProduct(**(defaults | fields))
 
 
 async def test_everything_that_is_given_is_there(shop: Shop) -> None:
