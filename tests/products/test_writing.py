@@ -1,6 +1,7 @@
 """Products: made, changed, archived and restored; what cannot be is refused by field and value."""
 
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -33,7 +34,9 @@ async def test_everything_that_is_given_is_there(shop: Shop) -> None:
             brand_id=brand_id,
             stock_quantity=7,
             track_inventory=False,
-            attributes={"material": "clay", "litres": 0.3, "sizes": [1, None, True]},
+            attributes=MappingProxyType(
+                {"material": "clay", "litres": 0.3, "sizes": [1, None, True]}
+            ),
             tags=("new", "kitchen"),
             is_active=False,
             is_featured=True,
@@ -97,6 +100,7 @@ BAD: list[tuple[str, object, str]] = [
     ("attributes", {"a": ["\0"]}, "must hold"),
     ("attributes", {1: "a"}, "must hold"),
     ("attributes", {"a": object()}, "must hold"),
+    ("attributes", {"a": Decimal(1)}, "must hold"),
     ("attributes", [], "mapping"),
     ("tags", "new", "tuple"),
     ("tags", ("new", None), "must be text"),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from psycopg import AsyncConnection
 
 from shopflow.ids import BrandId
-from shopflow.products.checks import check_fields
+from shopflow.products.checks import as_json, check_fields
 from shopflow.products.inputs import BrandChanges, NewBrand
 from shopflow.products.refusals import named
 from shopflow.products.slugging import create_with_slug
@@ -47,7 +46,7 @@ async def update_brand(
             "brand",
             brand_id,
             expected_version,
-            changes=msgspec.json.encode(given).decode(),
+            changes=as_json(given),
         )
 
 

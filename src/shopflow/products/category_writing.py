@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from psycopg import AsyncConnection
 
 from shopflow.errors import ConstraintViolatedError
 from shopflow.ids import CategoryId
-from shopflow.products.checks import LARGEST_INTEGER, check_fields, check_integer
+from shopflow.products.checks import LARGEST_INTEGER, as_json, check_fields, check_integer
 from shopflow.products.errors import CategoryCycleError, CategoryHasChildrenError
 from shopflow.products.inputs import CategoryChanges, NewCategory
 from shopflow.products.refusals import named
@@ -50,7 +49,7 @@ async def update_category(
             "category",
             category_id,
             expected_version,
-            changes=msgspec.json.encode(given).decode(),
+            changes=as_json(given),
         )
 
 

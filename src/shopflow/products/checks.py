@@ -55,6 +55,17 @@ def _nullable(kind: type[msgspec.Struct]) -> frozenset[str]:
     return frozenset(name for name, hint in hints.items() if NoneType in get_args(hint))
 
 
+def as_json(fields: Mapping[str, object]) -> str:
+    """Return checked fields as the JSON object that `jsonb_populate_record` takes."""
+    return msgspec.json.encode(fields, enc_hook=_as_dict).decode()
+
+
+def _as_dict(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+
+
 def check_integer(field: str, value: object, smallest: int, largest: int) -> None:
     """Refuse what is not a whole number within the bounds, which are included.
 
@@ -122,7 +133,7 @@ def _fits_json(value: object) -> bool:
             return True
         case str():
             return storable(value)
-        case float() | Decimal():
+        case float():
             return math.isfinite(value)
         case Mapping():
             return all(isinstance(key, str) and storable(key) for key in value) and all(

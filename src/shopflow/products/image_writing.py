@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 
 from shopflow.errors import InvalidInputError, NotFoundError
 from shopflow.ids import ImageId, ProductId
-from shopflow.products.checks import check_fields
+from shopflow.products.checks import as_json, check_fields
 from shopflow.products.detail import QUERIES
 from shopflow.products.inputs import ImageChanges, NewImage
 from shopflow.products.refusals import named
@@ -54,7 +54,7 @@ async def update_image(
     given = check_fields(changes)
     with named(given):
         updated = await QUERIES["update_image"].execute(
-            connection, id=image_id, changes=msgspec.json.encode(given).decode()
+            connection, id=image_id, changes=as_json(given)
         )
     if not updated:
         raise NotFoundError("image", image_id)

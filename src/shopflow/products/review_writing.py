@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 
 from shopflow.errors import InvalidInputError, NotFoundError
 from shopflow.ids import ProductId, ReviewId, UserId
-from shopflow.products.checks import LONGEST_TEXT, check_fields
+from shopflow.products.checks import LONGEST_TEXT, as_json, check_fields
 from shopflow.products.detail import QUERIES
 from shopflow.products.errors import AlreadyReviewedError, ReviewChangedError
 from shopflow.products.inputs import NewReview, ReviewChanges
@@ -64,7 +64,7 @@ async def edit_review(
     """
     given = check_fields(changes)
     edited = await QUERIES["edit_review"].execute(
-        connection, id=review_id, user_id=user_id, changes=msgspec.json.encode(given).decode()
+        connection, id=review_id, user_id=user_id, changes=as_json(given)
     )
     if not edited:
         raise NotFoundError("review", review_id)

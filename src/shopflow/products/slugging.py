@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
+from shopflow.products.checks import as_json
 from shopflow.products.detail import QUERIES
 from shopflow.products.errors import SlugTakenError
 from shopflow.products.refusals import Given, named
@@ -45,7 +46,5 @@ async def create_with_slug(
 
 async def _create(connection: AsyncConnection[Any], query: str, fields: Given) -> UUID | None:
     with named(fields):
-        created = await QUERIES[query].row(
-            connection, _Created, fields=msgspec.json.encode(fields).decode()
-        )
+        created = await QUERIES[query].row(connection, _Created, fields=as_json(fields))
     return created.id if created else None

@@ -9,7 +9,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from shopflow.ids import ProductId, VariantId
-from shopflow.products.checks import check_fields
+from shopflow.products.checks import as_json, check_fields
 from shopflow.products.detail import QUERIES
 from shopflow.products.inputs import NewVariant, VariantChanges
 from shopflow.products.refusals import named
@@ -37,9 +37,7 @@ async def create_variant(
     """
     fields = {**check_fields(variant), "product_id": product_id}
     with named(fields):
-        rows = await QUERIES["create_variant"].rows(
-            connection, _Created, fields=msgspec.json.encode(fields).decode()
-        )
+        rows = await QUERIES["create_variant"].rows(connection, _Created, fields=as_json(fields))
     return VariantId(rows[0].id)
 
 
@@ -72,7 +70,7 @@ async def update_variant(
             "variant",
             variant_id,
             expected_version,
-            changes=msgspec.json.encode(given).decode(),
+            changes=as_json(given),
         )
 
 

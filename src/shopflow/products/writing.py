@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 
 from shopflow.errors import NotFoundError
 from shopflow.ids import ProductId
-from shopflow.products.checks import check_fields
+from shopflow.products.checks import as_json, check_fields
 from shopflow.products.detail import QUERIES
 from shopflow.products.inputs import NewProduct, ProductChanges
 from shopflow.products.refusals import named
@@ -65,7 +65,7 @@ async def update_product(
             "product",
             product_id,
             expected_version,
-            changes=msgspec.json.encode(given).decode(),
+            changes=as_json(given),
         )
 
 
