@@ -30,7 +30,7 @@ class Shop:
         settings: what is in force.
         pool: connections to the shop's database, for SQL of your own.
         users: accounts, sessions and addresses.
-        products: listings and product pages.
+        products: the catalogue, its stock and reviews, read and written.
         carts: carts of users and guests.
         promotions: coupons.
         shipping: zones and methods, and what is offered for a cart.

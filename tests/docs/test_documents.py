@@ -95,3 +95,16 @@ def test_how_to_import_from_shopify(workplace: dict[str, str]) -> None:
     assert tried == taken == "products 1 created, 0 updated, 0 unchanged"
     assert again == "products 0 created, 0 updated, 1 unchanged"
     assert run(workplace, "python bring_in.py") == "0 created, 1 unchanged\n"
+
+
+def test_how_to_edit_the_catalogue(workplace: dict[str, str]) -> None:
+    seen = follow(workplace, ROOT / "docs" / "howto" / "edit-the-catalogue.md").splitlines()
+    refused = [line for line in seen if line.startswith("refused: ")]
+    assert "has version 2 by now, not 1" in refused[0]
+    assert refused[1].endswith("has 13 in stock (got -20)")
+    assert [line for line in seen if line.startswith("+")] == [
+        "+1 return",
+        "+2 correction",
+        "+10 initial",
+    ]
+    assert seen[-1] == "every stock is the sum of its movements"

@@ -191,3 +191,32 @@ async def test_a_connection_in_a_transaction_is_refused(importer: Importer) -> N
     async with importer.connection.transaction():
         with pytest.raises(TransactionError, match="not in a transaction"):
             await import_shopify(importer.connection, [importer.file(*a_shop())])
+
+
+async def test_stock_that_a_file_brings_is_a_movement_with_its_reason(importer: Importer) -> None:
+    def rows(mug: str, small: str) -> list[Row]:
+        return [
+            product("mug", quantity=mug, tracker="shopify"),
+            product("shirt", name1="Size", value1="S", quantity=small, tracker="shopify"),
+            further("shirt", value1="M", quantity="4", price="9"),
+        ]
+
+    await importer.take(*rows("3", "2"))
+    await importer.take(*rows("5", "1"))
+    await importer.take(*rows("5", "1"))
+    moved = (
+        "SELECT p.slug, v.name, m.change, m.reason FROM stock_movements AS m"
+        " JOIN products AS p ON p.id = m.product_id"
+        " LEFT JOIN product_variants AS v ON v.id = m.variant_id ORDER BY 1, 2, 3 DESC"
+    )
+    assert await importer.rows(moved) == [
+        ("mug", None, 3, "import"),
+        ("mug", None, 2, "import"),
+        ("shirt", "M", 4, "import"),
+        ("shirt", "S", 2, "import"),
+        ("shirt", "S", -1, "import"),
+    ]
+    # For the transaction of the import alone.
+    await importer.rows("UPDATE products SET stock_quantity = 9 WHERE slug = 'mug' RETURNING id")
+    last = "SELECT reason FROM stock_movements WHERE change = 4 AND variant_id IS NULL"
+    assert await importer.rows(last) == [("correction",)]

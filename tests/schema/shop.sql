@@ -35,9 +35,9 @@ VALUES ('00000000-0000-7000-8000-0000000000e1', '00000000-0000-7000-8000-0000000
 INSERT INTO product_images (id, product_id, variant_id, url, is_primary)
 VALUES ('00000000-0000-7000-8000-0000000000f1', '00000000-0000-7000-8000-0000000000a2',
     '00000000-0000-7000-8000-0000000000e1', 'https://images.example/sized.jpg', true);
-INSERT INTO product_reviews (id, product_id, user_id, rating, is_approved)
+INSERT INTO product_reviews (id, product_id, user_id, rating, is_approved, moderated_by, moderated_at)
 VALUES ('00000000-0000-7000-8000-000000000041', '00000000-0000-7000-8000-0000000000a1',
-    '00000000-0000-7000-8000-000000000001', 5, true);
+    '00000000-0000-7000-8000-000000000001', 5, true, '00000000-0000-7000-8000-000000000002', now());
 INSERT INTO coupons (id, code, discount_type, discount_value, usage_limit)
 VALUES ('00000000-0000-7000-8000-000000000051', 'TEN', 'percentage', 10, 2);
 INSERT INTO carts (id, user_id, coupon_id)

@@ -117,6 +117,14 @@ CHECKS: list[tuple[str, str]] = [
     ("product_images_url_check", "UPDATE product_images SET url = ' '"),
     ("reviews_rating_check", "UPDATE product_reviews SET rating = 6"),
     ("reviews_rating_check", "UPDATE product_reviews SET rating = 0"),
+    (
+        "product_reviews_rejected_check",
+        "UPDATE product_reviews SET is_approved = true, rejection_reason = 'Rude'",
+    ),
+    (
+        "product_reviews_rejected_check",
+        "UPDATE product_reviews SET is_approved = false, rejection_reason = ' '",
+    ),
     ("product_stats_rating_check", "UPDATE product_stats SET rating_count = 6"),
     (
         "stock_movements_change_check",
@@ -521,6 +529,11 @@ TRIGGERS: list[tuple[str, str]] = [
         "orders_user_not_deleted",
         f"UPDATE users SET deleted_at = now() WHERE id = '{BOB}'; "
         f"UPDATE orders SET user_id = '{BOB}'",
+    ),
+    (
+        "product_reviews_user_not_deleted",
+        f"UPDATE users SET deleted_at = now() WHERE id = '{BOB}'; "
+        f"INSERT INTO product_reviews (product_id, user_id, rating) VALUES ('{PLAIN}', '{BOB}', 1)",
     ),
     ("orders_status_step", "UPDATE orders SET status = 'shipped'"),
     (

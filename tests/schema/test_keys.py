@@ -86,7 +86,7 @@ def test_a_column_that_is_not_null_stays_so(shop: psycopg.Connection) -> None:
     for _, table, (column,) in keys(shop, "n"):
         if table in NEVER_UPDATED:
             continue  # test_checks.py sees it
-        if column == "updated_at":
+        if column in {"updated_at", "version", "is_verified_purchase"}:
             continue  # written by the trigger, whatever is given
         change = sql.SQL("UPDATE {} SET {} = NULL").format(
             sql.Identifier(table), sql.Identifier(column)

@@ -31,6 +31,7 @@ COMMANDS = {
     "import": "importing:app",
     "carts": "carts:app",
     "orders": "orders:app",
+    "stock": "stock:app",
     "demo": "demo:app",
     "payments": "payments:app",
     "settings": "show_settings:settings",

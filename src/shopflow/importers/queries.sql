@@ -1,7 +1,8 @@
 -- name: import_session
--- A large statement may run long, and its sorts are large; for this transaction only.
+-- A large statement may run long, and its sorts are large; and why stock changes; for this
+-- transaction only.
 SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true),
-       set_config('work_mem', '64MB', true);
+       set_config('work_mem', '64MB', true), set_config('shopflow.stock_reason', 'import', true);
 
 -- name: import_lock
 -- One import of a shop at a time: the next one waits, and then sees what this one has written.

@@ -13,8 +13,8 @@ import msgspec
 from shopflow.errors import InvalidInputError
 from shopflow.importers.csv_records import Record
 from shopflow.importers.shopify_columns import Columns
-from shopflow.importers.slugs import slug
 from shopflow.money import ZERO, parse_amount
+from shopflow.slugs import slug
 
 # Widths of the columns that take the values.
 LONGEST_NAME, LONGEST_SKU = 255, 100

@@ -73,7 +73,7 @@ class Product(msgspec.Struct, frozen=True):
 
     Images and active variants come in their own order, and are empty when there are none.
     `stock_quantity` is the sum over the variants when `has_variants`, and means nothing unless
-    `track_inventory`.
+    `track_inventory`. `version` is what a change of the product refers to.
     """
 
     id: ProductId
@@ -92,6 +92,7 @@ class Product(msgspec.Struct, frozen=True):
     tags: tuple[str, ...]
     is_active: bool
     is_featured: bool
+    version: int
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None

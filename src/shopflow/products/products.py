@@ -1,20 +1,46 @@
-"""`shop.products`: the functions of this package on the shop's pool."""
+"""`shop.products`: the functions of this package on the shop's pool, and its parts by noun."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
+from shopflow.ids import ProductId
 from shopflow.postgres.pool import Pool
+from shopflow.postgres.transactions import run_transaction
+from shopflow.products import admin_reading, writing
+from shopflow.products.admin_models import AdminProduct
+from shopflow.products.brands import Brands
+from shopflow.products.categories import Categories
 from shopflow.products.detail import get_product
+from shopflow.products.images import Images
+from shopflow.products.inputs import NewProduct, ProductChanges
 from shopflow.products.listing import EVERYTHING, ProductFilters, Sort, list_products
 from shopflow.products.models import Product, ProductListing
+from shopflow.products.reviews import Reviews
+from shopflow.products.stock import Stock
+from shopflow.products.variants import Variants
 
 
 class Products:
-    """The products of a shop."""
+    """The products of a shop. Each call is committed when it returns.
+
+    Attributes:
+        variants: sizes and colours of products.
+        images: pictures of products.
+        categories: the tree that products are in.
+        brands: who makes them.
+        stock: what is there, and why it changed.
+        reviews: what customers say.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self.variants = Variants(pool)
+        self.images = Images(pool)
+        self.categories = Categories(pool)
+        self.brands = Brands(pool)
+        self.stock = Stock(pool)
+        self.reviews = Reviews(pool)
 
     async def list(
         self,
@@ -31,3 +57,38 @@ class Products:
         """Return a product by id or slug (§4.2); see `shopflow.products.detail.get_product`."""
         async with self._pool.connection() as connection:
             return await get_product(connection, key)
+
+    async def get_for_admin(self, product_id: ProductId) -> AdminProduct:
+        """Return a product also when archived; see `admin_reading.get_product_for_admin`."""
+        async with self._pool.connection() as connection:
+            return await admin_reading.get_product_for_admin(connection, product_id)
+
+    async def create(self, product: NewProduct) -> ProductId:
+        """Make a product; see `writing.create_product`."""
+        async with self._pool.connection() as connection:
+            return await writing.create_product(connection, product)
+
+    async def update(
+        self, product_id: ProductId, changes: ProductChanges, *, expected_version: int | None
+    ) -> int:
+        """Change a product and return its new version; see `writing.update_product`."""
+        async with self._pool.connection() as connection:
+            return await writing.update_product(
+                connection, product_id, changes, expected_version=expected_version
+            )
+
+    async def archive(self, product_id: ProductId, *, expected_version: int | None) -> int:
+        """Delete a product softly (§9); see `writing.archive_product`."""
+        # Tried again: a checkout of it locks the same rows in another order.
+        return await run_transaction(
+            self._pool,
+            lambda connection: writing.archive_product(
+                connection, product_id, expected_version=expected_version
+            ),
+        )
+
+    async def restore(self, product_id: ProductId) -> int:
+        """Take back that a product was archived; see `writing.restore_product`."""
+        return await run_transaction(
+            self._pool, lambda connection: writing.restore_product(connection, product_id)
+        )
