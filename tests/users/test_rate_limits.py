@@ -29,7 +29,7 @@ from tests.users.conftest import (
 )
 
 HOUR = timedelta(hours=1)
-LIMITS = {name: WIDE for name in RateLimits.__struct_fields__}
+LIMITS = dict.fromkeys(RateLimits.__struct_fields__, WIDE)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 
@@ -56,7 +57,7 @@ async def test_unknown_wrong_and_deleted_are_the_same_answer_after_the_same_work
         with pytest.raises(InvalidCredentialsError) as refused:
             await shop.users.sign_in(email, password, network_address=HERE)
         said.add((str(refused.value), refused.value.__cause__))
-        costs.append([hash.rsplit("$", 2)[0] for hash in counting.compared if hash != "!"])
+        costs.append([each.rsplit("$", 2)[0] for each in counting.compared if each != "!"])
     assert len(said) == 1
     # One comparison each, with the same parameters.
     assert costs == [["$argon2id$v=19$m=8,t=1,p=1"]] * 4
@@ -93,7 +94,7 @@ async def test_a_password_changed_while_it_is_compared_opens_no_session(shop: Sh
     compared, go_on = threading.Event(), threading.Event()
 
     class Held(Counting):
-        def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # noqa: A002
+        def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002
             found = super().verify(hash, password)
             compared.set()
             assert go_on.wait(10)
@@ -138,7 +139,7 @@ async def test_no_connection_is_held_while_passwords_are_compared(settings: Sett
         go_on, entered = threading.Event(), threading.Semaphore(0)
 
         class Held(Counting):
-            def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # noqa: A002
+            def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002
                 entered.release()
                 assert go_on.wait(10)
                 return super().verify(hash, password)
