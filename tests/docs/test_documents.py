@@ -95,3 +95,12 @@ def test_how_to_import_from_shopify(workplace: dict[str, str]) -> None:
     assert tried == taken == "products 1 created, 0 updated, 0 unchanged"
     assert again == "products 0 created, 0 updated, 1 unchanged"
     assert run(workplace, "python bring_in.py") == "0 created, 1 unchanged\n"
+
+
+def test_how_to_use_accounts(workplace: dict[str, str]) -> None:
+    seen = follow(workplace, ROOT / "docs" / "howto" / "accounts.md")
+    assert "verified: True" in seen
+    assert "refused: There is no account with this e-mail address and password." in seen
+    assert "used twice, sessions left: 0" in seen
+    assert "held: addresses, carts, coupons_used" in seen
+    assert "asked for it by mail" in seen
