@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 
@@ -27,6 +28,7 @@ from tests.users.conftest import (
     outcomes,
     registered,
 )
+from tests.waiting import waiting
 
 HOUR = timedelta(hours=1)
 LIMITS = dict.fromkeys(RateLimits.__struct_fields__, WIDE)
@@ -50,7 +52,7 @@ async def taken(shop: Shop, limits: dict[str, Limit]) -> float | None:
     return None
 
 
-# Numbers that do not divide the period: no attempt may be lost to rounding.
+# Also numbers that do not divide the period.
 @pytest.mark.parametrize("attempts", [1, 3, 7, 11])
 async def test_of_many_at_once_exactly_as_many_as_the_limit_come_through(
     shop: Shop, attempts: int
@@ -62,13 +64,33 @@ async def test_of_many_at_once_exactly_as_many_as_the_limit_come_through(
     assert all(0 < each <= 15 * 60 / attempts for each in waits)
 
 
-async def test_names_in_any_order_do_not_deadlock(shop: Shop) -> None:
-    names = [f"name {n}" for n in range(6)]
-    calls = []
-    for n in range(CALLERS):
-        turned = names[n % 6 :] + names[: n % 6]
-        calls.append(taken(shop, dict.fromkeys(turned, Limit(CALLERS + 1, HOUR))))
-    assert await asyncio.gather(*calls) == [None] * CALLERS
+# Two names, the first of which has the smaller key.
+FIRST, LAST = sorted(("x", "y"), key=lambda name: sha256(name.encode()).digest())
+HOLD = "SELECT FROM rate_limits WHERE key_hash = sha256(%(name)s::text::bytea) FOR UPDATE NOWAIT"
+
+
+async def test_everybody_takes_the_keys_in_the_same_order(shop: Shop) -> None:
+    limits = dict.fromkeys((LAST, FIRST), Limit(5, HOUR))
+    assert await taken(shop, limits) is None
+    async with shop.pool.connection() as holder, holder.transaction():
+        await holder.execute(HOLD, {"name": FIRST})
+        taking = asyncio.create_task(taken(shop, limits))
+        await waiting(shop, 1)
+        # It waits for the first and does not hold the last: that would be half of a deadlock.
+        await run(shop, HOLD, name=LAST)
+    assert await taking is None
+
+
+async def test_who_began_before_the_others_and_waited_is_not_refused_for_it(shop: Shop) -> None:
+    limits = dict.fromkeys((FIRST, LAST), Limit(2, HOUR))
+    assert await taken(shop, {FIRST: WIDE}) is None
+    async with shop.pool.connection() as holder, holder.transaction():
+        await holder.execute(HOLD, {"name": FIRST})
+        taking = asyncio.create_task(taken(shop, limits))
+        await waiting(shop, 1)
+        assert await taken(shop, {LAST: limits[LAST]}) is None
+    assert await taking is None
+    assert await taken(shop, {LAST: limits[LAST]}) is not None
 
 
 async def test_what_one_limit_refuses_uses_up_no_other(shop: Shop) -> None:

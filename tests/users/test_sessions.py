@@ -120,6 +120,25 @@ async def test_a_refresh_and_the_deletion_of_the_account_do_not_deadlock(shop: S
     assert await run(shop, "SELECT FROM user_sessions") == []
 
 
+async def test_whoever_ends_sessions_takes_the_user_before_them(shop: Shop) -> None:
+    """As a deletion does: the other way round each would wait for the other."""
+    first = await signed_in(shop)
+    await shop.users.refresh(first.refresh_token)
+    for ending in (
+        shop.users.refresh(first.refresh_token),
+        shop.users.sign_out(first.user.id, first.session.id),
+        shop.users.sign_out_everywhere(first.user.id),
+    ):
+        async with shop.pool.connection() as holder, holder.transaction():
+            await holder.execute("SELECT FROM users FOR UPDATE")
+            waits = asyncio.ensure_future(ending)
+            await waiting(shop, 1)
+            await run(shop, "SELECT FROM user_sessions FOR UPDATE NOWAIT")
+        await asyncio.wait([waits])
+        waits.exception()
+    assert await run(shop, "SELECT FROM user_sessions") == []
+
+
 async def test_an_unknown_token_is_refused(shop: Shop) -> None:
     first = await signed_in(shop)
     with pytest.raises(InvalidTokenError):

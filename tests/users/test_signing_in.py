@@ -131,6 +131,20 @@ async def test_a_session_being_opened_ends_with_the_password(shop: Shop) -> None
     assert await shop.users.sessions(made.user.id) == []
 
 
+async def test_a_session_is_not_opened_beside_a_password_being_changed(shop: Shop) -> None:
+    made = await registered(shop)
+    async with shop.pool.connection() as changer, changer.transaction():
+        await changer.execute("UPDATE users SET password_hash = '!'")
+        # It reads and compares the hash that is still in force, and waits with the session.
+        signing_in = asyncio.create_task(
+            shop.users.sign_in(made.user.email, PASSWORD, network_address=HERE)
+        )
+        await waiting(shop, 1)
+    with pytest.raises(InvalidCredentialsError):
+        await signing_in
+    assert await shop.users.sessions(made.user.id) == []
+
+
 async def test_no_connection_is_held_while_passwords_are_compared(settings: Settings) -> None:
     made_at_once = 2 * settings.pool_max_size
     policy = AccountPolicy(hashing=CHEAP, limits=UNLIMITED, idle_lifetime=timedelta(days=1))

@@ -30,7 +30,7 @@ class Limit(msgspec.Struct, frozen=True):
 
 
 class RateLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What may be tried how often. A sign-in that succeeds does not count.
+    """What may be tried how often. A sign-in counts until it has succeeded.
 
     Attributes:
         sign_in_account_address: into one account from one network address. The narrow one: whoever

@@ -27,14 +27,12 @@ def upgrade() -> None:
     op.execute(
         "COMMENT ON COLUMN rate_limits.theoretical_arrival IS 'When all that was taken is free again: an attempt moves it by period / attempts, and is refused where that would pass now + period'"
     )
-    # Case is folded by the database, as it is where an account is looked for. A microsecond less
-    # than a whole step, so that rounding never costs an attempt.
+    # Case is folded by the database, as it is where an account is looked for.
     op.execute(
         """
         CREATE FUNCTION rate_limit_keys(names text[], attempts integer[], periods interval[])
         RETURNS TABLE (key_hash bytea, period interval, step interval) LANGUAGE sql STABLE AS $$
-            SELECT sha256(convert_to(lower(n.name), 'UTF8')), n.period,
-                n.period / n.attempts - interval '1 microsecond'
+            SELECT sha256(convert_to(lower(n.name), 'UTF8')), n.period, n.period / n.attempts
             FROM unnest(names, attempts, periods) AS n (name, attempts, period)
         $$
         """
