@@ -502,6 +502,8 @@ def test_is_refused_by_name(kept_shop: psycopg.Connection, constraint: str, stat
         "UPDATE products SET deleted_at = now()",
         "UPDATE users SET deleted_at = now()",
         "UPDATE coupons SET usage_limit = NULL; UPDATE coupons SET usage_limit = 1",
+        operation("'capture', 1, 'pending', NULL, 'x'"),
+        f"UPDATE payments SET captured_amount = 41 WHERE id = '{PAID}'",
     ],
 )
 def test_what_an_old_snapshot_could_get_wrong_wants_read_committed(
