@@ -9,9 +9,10 @@ import pytest
 from psycopg import AsyncConnection, OperationalError
 
 import shopflow
-from shopflow import CommitOutcomeUnknownError, Shop
+from shopflow import CommitOutcomeUnknownError, ConstraintViolatedError, Shop
 from shopflow.orders.payments import executing, recording
-from shopflow.orders.payments.gateway import Unknown
+from shopflow.orders.payments.gateway import Declined, Result, Succeeded, Unknown
+from shopflow.orders.payments.manual import Manual
 from shopflow.orders.payments.sandbox_server import Fault, SandboxServer
 from shopflow.settings import Settings
 from tests.catalogue import run
@@ -436,3 +437,64 @@ async def test_an_unknown_answer_is_not_recorded_over_a_known_one(
     async with shop.pool.connection() as connection, connection.transaction():
         assert await recording.record(connection, operation_id, Unknown("timeout")) == ()
     assert [status for _, status in await operations(shop)] == ["succeeded", "succeeded"]
+
+
+class Babbling(Manual):
+    """A gateway whose words are longer than they should be, and which says the impossible."""
+
+    async def authorize(
+        self, key: str, *, amount: Decimal, currency_code: str, token: str
+    ) -> Result:
+        del key, amount, currency_code
+        if token == "no":
+            return Declined("x" * 300)
+        return Succeeded(
+            reference="the same for all", card_brand="b" * 30, card_last_four="4242424242424242"
+        )
+
+
+async def test_what_a_gateway_says_is_recorded_as_far_as_it_can_be(
+    settings: Settings, shop: Shop, placed: Placed
+) -> None:
+    first, second = await placed(), await placed()
+    async with shopflow.open(settings, gateways={"babble": Babbling()}) as other:
+        payments = other.orders.payments
+        declined = await payments.authorize(first, gateway="babble", token="no")
+        assert declined.error_code == "x" * 100
+        assert (await payments.authorize(first, gateway="babble")).succeeded
+        assert await run(
+            shop, "SELECT card_brand, card_last_four FROM payments WHERE status = 'authorized'"
+        ) == [("b" * 20, None)]
+        with pytest.raises(ConstraintViolatedError, match="payments_gateway_reference_key"):
+            await payments.authorize(second, gateway="babble")
+        assert (await operations(shop))[-1] == ("authorize", "pending")
+
+
+class Impossible(Manual):
+    """Says of every capture that it was done under the same name."""
+
+    async def find(self, key: str) -> Result | None:
+        del key
+        return Succeeded(reference="the same for all")
+
+
+async def test_what_cannot_be_does_not_stop_recovery(
+    settings: Settings, shop: Shop, placed: Placed
+) -> None:
+    async with shopflow.open(settings, gateways={"odd": Impossible()}) as other:
+        payments = other.orders.payments
+        for _ in range(3):
+            payment_id = (await payments.authorize(await placed(), gateway="odd")).payment_id
+            await run(
+                shop,
+                "INSERT INTO payment_operations (payment_id, kind, amount, idempotency_key) "
+                "SELECT %(id)s, 'capture', 10, uuidv7()::text FROM generate_series(1, 2)",
+                id=payment_id,
+            )
+        done = await payments.recover(older_than=0)
+    assert sorted(each.action for each in done.operations) == ["recorded"] * 3 + ["refused"] * 3
+    assert {each.problem for each in done.operations} == {
+        None,
+        "the database refused: payment_operations_reference_key",
+    }
+    assert done.open == 3

@@ -221,6 +221,34 @@ async def test_a_webhook_that_is_not_the_gateways_is_not_looked_at(
     assert (await payments.handle_webhook("sandbox", lower, body)).what == "applied"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"amount": "NaN"},
+        {"amount": "-1"},
+        {"amount": "1.001"},
+        {"event_id": ""},
+        {"event_id": "x" * 256},
+        {"event_id": "x\0"},
+        {"card_last_four": "4242424242424242"},
+        {"occurred_at": "2026-01-01T00:00:00"},
+        {"status": "declined"},
+        {"kind": "steal"},
+    ],
+)
+async def test_an_event_that_could_not_be_kept_is_refused(
+    shop: Shop, server: SandboxServer, placed: Placed, change: dict[str, str]
+) -> None:
+    await authorized(shop, await placed())
+    _, body = server.webhooks.signed(server.webhooks.events[0])
+    sent = msgspec.json.encode(msgspec.json.decode(body) | change)
+    headers = {SIGNATURE: sign(SECRET.encode(), sent, datetime.now(UTC))}
+    with pytest.raises(WebhookRefusedError, match="no event of a payment") as refused:
+        await shop.orders.payments.handle_webhook("sandbox", headers, sent)
+    assert "4242424242424242" not in str(refused.value)
+    assert await run(shop, "SELECT FROM gateway_events") == []
+
+
 @pytest.fixture
 async def receiver(shop: Shop) -> AsyncIterator[str]:
     """A real endpoint that hands what it gets to the shop; its URL."""
