@@ -41,7 +41,10 @@ async def test_from_the_listing_to_a_paid_order(shop: Shop) -> None:
     await shop.carts.remove(cart_id, await shop.carts.add(cart_id, oldest.id))
     placed = await shop.orders.place(order(cart_id))
     await shop.orders.mark_paid(placed.id, amount=placed.total_amount, method="card")
+    refund = await shop.orders.payments.refund_order(placed.id, amount=placed.total_amount / 2)
+    assert [each.status for each in refund] == ["succeeded"]
     found = await shop.orders.get(placed.id)
+    assert found.payment_status == "partially_refunded"
     assert [change.status for change in found.status_history] == ["pending", "confirmed"]
     assert (await shop.products.get(sized)).stock_quantity == 8
 

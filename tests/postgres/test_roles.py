@@ -85,6 +85,8 @@ REFUSED: list[tuple[Kind, str]] = [
     ("app", "INSERT INTO order_status_history (order_id, status) SELECT id, 'pending' FROM orders"),
     ("app", "DELETE FROM orders"),
     ("app", "DELETE FROM payments"),
+    ("app", "DELETE FROM payment_operations"),
+    ("app", "DELETE FROM gateway_events"),
     ("app", "UPDATE coupons SET used_count = 0"),
     (
         "app",

@@ -768,6 +768,8 @@ def test_is_refused_by_name(kept_shop: psycopg.Connection, constraint: str, stat
         f"UPDATE coupons SET per_user_limit = 1; {another_use(BOB)}",
         f"{CONFIRM}{SEND}('{PARCEL}', '{SIZED_LINE}', 1)",
         "UPDATE order_return_items SET restock = true",
+        operation("'capture', 1, 'pending', NULL, 'x'"),
+        f"UPDATE payments SET captured_amount = 41 WHERE id = '{PAID}'",
     ],
 )
 def test_what_an_old_snapshot_could_get_wrong_wants_read_committed(

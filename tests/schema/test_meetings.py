@@ -7,7 +7,16 @@ import pytest
 from psycopg import errors
 
 from tests.schema.conftest import Meeting
-from tests.schema.test_checks import BOB, PAID, PLAIN, ROOT, SIZED
+from tests.schema.test_checks import (
+    BOB,
+    CAPTURING,
+    GATEWAY_PAYMENT,
+    ORDER,
+    PAID,
+    PLAIN,
+    ROOT,
+    SIZED,
+)
 from tests.schema.test_soft_delete import GUEST, count
 
 SHIRTS = "00000000-0000-7000-8000-0000000000c2"
@@ -146,6 +155,72 @@ def test_a_capture_taken_back_while_it_is_refunded_is_refused(meeting: Meeting) 
         f"UPDATE payments SET captured_amount = 20 WHERE id = '{PAID}'",
     )
     assert refused(running) == "refunds_within_captured"
+
+
+CAPTURE = (
+    "INSERT INTO payment_operations (payment_id, kind, amount, idempotency_key) "
+    f"VALUES ('{GATEWAY_PAYMENT}', 'capture', 6, uuidv7()::text)"
+)
+VOID = CAPTURE.replace("'capture'", "'void'")
+MORE = (
+    "INSERT INTO payments (order_id, gateway, payment_method, amount) "
+    f"VALUES ('{ORDER}', 'sandbox', 'card', 0.01)"
+)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(CAPTURE, CAPTURE), (CAPTURE, VOID), (VOID, CAPTURE)]
+)
+def test_captures_and_voids_side_by_side_stay_within_the_amount(
+    meeting: Meeting, first: str, second: str
+) -> None:
+    assert refused(meet(meeting, first, second)) == "payment_operations_within_amount"
+
+
+def test_one_operation_has_one_effect(meeting: Meeting, shop: psycopg.Connection) -> None:
+    """Two that bring the same news: the second finds it written."""
+    news = (
+        f"UPDATE payment_operations SET status = '{{}}', error_code = {{}} WHERE id = '{CAPTURING}'"
+    )
+    running = meet(meeting, news.format("succeeded", "NULL"), news.format("declined", "'x'"))
+    assert refused(running) == "payment_operations_step"
+    found = shop.execute("SELECT captured_amount FROM payments WHERE gateway = 'sandbox'")
+    assert found.fetchone() == (4,)
+
+
+def test_the_same_key_written_twice_at_once_is_one(meeting: Meeting) -> None:
+    same = CAPTURE.replace("6, uuidv7()::text", "1, 'same'")
+    with pytest.raises(errors.UniqueViolation) as error:
+        meet(meeting, same, same).result(timeout=10)
+    assert error.value.diag.constraint_name == "payment_operations_idempotency_key_key"
+
+
+def test_payments_begun_side_by_side_stay_within_the_total(
+    meeting: Meeting, shop: psycopg.Connection
+) -> None:
+    shop.execute("UPDATE orders SET subtotal = 50.01, total_amount = 50.01")
+    assert refused(meet(meeting, MORE, MORE)) == "payments_within_total"
+
+
+def test_payments_and_refunds_side_by_side_add_up(
+    meeting: Meeting, shop: psycopg.Connection
+) -> None:
+    """Each sees its own payment alone, until it has the order's row."""
+    running = meet(
+        meeting,
+        f"UPDATE payments SET captured_amount = 46 WHERE id = '{PAID}'",
+        f"UPDATE payment_operations SET status = 'succeeded' WHERE id = '{CAPTURING}'",
+    )
+    running.result(timeout=10)
+    assert shop.execute("SELECT payment_status FROM orders").fetchone() == ("paid",)
+    running = meet(
+        meeting,
+        "UPDATE refunds SET amount = 40, status = 'succeeded' WHERE amount = 10",
+        "INSERT INTO payments (order_id, amount, captured_amount, status, captured_at, payment_method) "
+        f"VALUES ('{ORDER}', 1, 1, 'captured', now(), 'cash')",
+    )
+    running.result(timeout=10)
+    assert shop.execute("SELECT payment_status FROM orders").fetchone() == ("partially_refunded",)
 
 
 def use(coupon_order: str) -> str:

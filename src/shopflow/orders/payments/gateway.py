@@ -6,14 +6,19 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import msgspec
+from msgspec import Meta
 
 from shopflow.errors import ConfigurationError, NotFoundError
+from shopflow.money import LARGEST, rounded
+from shopflow.text import storable
 
 Kind = Literal["authorize", "capture", "void", "refund"]
 LONGEST_NAME = 50
+# As wide as the columns; a gateway's name for something.
+Reference = Annotated[str, Meta(min_length=1, max_length=255)]
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -62,17 +67,29 @@ class GatewayEvent(msgspec.Struct, frozen=True, kw_only=True):
         occurred_at: when, by the gateway's clock.
     """
 
-    event_id: str
+    event_id: Reference
     kind: Kind
     status: Literal["succeeded", "declined"]
-    idempotency_key: str | None
-    authorization_reference: str
-    gateway_reference: str
+    idempotency_key: Reference | None
+    authorization_reference: Reference
+    gateway_reference: Reference
     amount: Decimal
-    error_code: str | None
-    card_brand: str | None
-    card_last_four: str | None
-    occurred_at: datetime
+    error_code: Annotated[str, Meta(min_length=1, max_length=100)] | None
+    card_brand: Annotated[str, Meta(max_length=20)] | None
+    card_last_four: Annotated[str, Meta(pattern="^[0-9]{4}$")] | None
+    occurred_at: Annotated[datetime, Meta(tz=True)]
+
+    def __post_init__(self) -> None:
+        """Refuse what the database could not hold."""
+        amount = self.amount
+        if not (amount.is_finite() and 0 <= amount <= LARGEST and amount == rounded(amount)):
+            raise ValueError("amount is not an amount of money")
+        if (self.status == "declined") != (self.error_code is not None):
+            raise ValueError("error_code is for what was declined")
+        if not all(
+            storable(value) for value in msgspec.structs.astuple(self) if isinstance(value, str)
+        ):
+            raise ValueError("there is a NUL or a lone surrogate")
 
 
 class Gateway(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, assert_never
@@ -25,6 +26,9 @@ from shopflow.orders.payments.intents import (
 )
 from shopflow.orders.payments.models import OperationStatus
 from shopflow.orders.reading import QUERIES as ORDER_QUERIES
+
+LONGEST_CODE, LONGEST_BRAND = 100, 20
+LAST_FOUR = re.compile(r"[0-9]{4}")
 
 
 class NeverHappened(msgspec.Struct, frozen=True):
@@ -115,13 +119,18 @@ def _news(result: Result | NeverHappened) -> _News:
         case Succeeded():
             return _News("succeeded", result.reference, None)
         case Declined():
-            return _News("declined", None, result.code)
+            return _News("declined", None, _code(result.code))
         case Unknown():
-            return _News("unknown", None, result.reason)
+            return _News("unknown", None, _code(result.reason))
         case NeverHappened():
             return _News("failed", None, result.code)
         case _:
             assert_never(result)
+
+
+def _code(said: str) -> str:
+    # A gateway's wording must not keep its answer from being recorded.
+    return said.replace("\0", "")[:LONGEST_CODE] or "no_reason_given"
 
 
 async def _lock(
@@ -155,6 +164,10 @@ async def _after_success(
             await _confirm(connection, order.id, operation.payment_id, actor)
         case "refund":
             if operation.closes_order:
+                reason = "all that was paid was given back"
+                await ORDER_QUERIES["explain_change"].execute(
+                    connection, actor=actor, reason=reason
+                )
                 await QUERIES["close_refunded_order"].execute(connection, order_id=order.id)
         case "void":
             pass
@@ -169,12 +182,13 @@ async def _authorized(
     operation: _Operation,
     result: Succeeded,
 ) -> tuple[PaymentOperationId, ...]:
+    last_four = result.card_last_four or ""
     await QUERIES["describe_authorization"].execute(
         connection,
         payment_id=operation.payment_id,
         gateway_reference=result.reference,
-        card_brand=result.card_brand,
-        card_last_four=result.card_last_four,
+        card_brand=(result.card_brand or "")[:LONGEST_BRAND] or None,
+        card_last_four=last_four if LAST_FOUR.fullmatch(last_four) else None,
         expires_at=result.expires_at,
     )
     # Of a payment that had been given up the customer was told that it has failed.

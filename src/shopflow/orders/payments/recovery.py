@@ -9,9 +9,10 @@ from typing import Literal
 
 import msgspec
 
-from shopflow.errors import InvalidInputError
+from shopflow.errors import ConstraintViolatedError, InvalidInputError
 from shopflow.ids import PaymentOperationId
 from shopflow.orders.payments import waiting_events
+from shopflow.orders.payments.errors import PaymentRefusedError
 from shopflow.orders.payments.executing import ask, execute, get_call, get_outcome, settle
 from shopflow.orders.payments.gateway import Declined, Gateway, Gateways, Kind, Succeeded, Unknown
 from shopflow.orders.payments.intents import PAYABLE, QUERIES
@@ -23,14 +24,17 @@ from shopflow.postgres.pool import Pool
 OLDER_THAN = 60.0
 LONGEST_AGE = 10 * 365 * 86400.0
 
-Action = Literal["recorded", "asked again", "given up", "still unknown", "no such gateway here"]
+Action = Literal[
+    "recorded", "asked again", "given up", "still unknown", "refused", "no such gateway here"
+]
 
 
 class Recovered(msgspec.Struct, frozen=True):
     """An operation that was open, what was done about it and what became of it.
 
     `action`: the gateway's answer of then was `recorded`; it knew of none and was `asked again`,
-    or the operation was `given up`; or it did not answer and it is `still unknown`.
+    or the operation was `given up`; it did not answer and it is `still unknown`; or what it says
+    cannot be so and was `refused`, with the reason in `problem`, which is for people to look at.
     """
 
     operation_id: PaymentOperationId
@@ -40,6 +44,7 @@ class Recovered(msgspec.Struct, frozen=True):
     before: OperationStatus
     action: Action
     after: OperationStatus
+    problem: str | None = None
 
 
 class Recovery(msgspec.Struct, frozen=True):
@@ -130,10 +135,15 @@ async def _finish(pool: Pool, gateways: Gateways, call: Call) -> Recovered:
     action, result = await _decide(gateway, call)
     if action == "asked again":
         result = await ask(gateway, call, None)
+    problem = None
     if result is not None:
-        await settle(pool, gateways, call, result)
+        try:
+            await settle(pool, gateways, call, result)
+        except (PaymentRefusedError, ConstraintViolatedError) as error:
+            # One that cannot be must not keep the others from being finished.
+            action, problem = "refused", str(error)
     after = (await get_outcome(pool, call.id)).status
-    return _recovered(call, action, after)
+    return _recovered(call, action, after, problem)
 
 
 async def _decide(
@@ -201,8 +211,12 @@ async def _apply_events(pool: Pool, gateways: Gateways) -> int:
     return applied
 
 
-def _recovered(call: Call, action: Action, after: OperationStatus) -> Recovered:
-    return Recovered(call.id, call.gateway, call.kind, call.amount, call.status, action, after)
+def _recovered(
+    call: Call, action: Action, after: OperationStatus, problem: str | None = None
+) -> Recovered:
+    return Recovered(
+        call.id, call.gateway, call.kind, call.amount, call.status, action, after, problem
+    )
 
 
 def _left(call: Call) -> Recovered:

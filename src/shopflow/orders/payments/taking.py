@@ -46,7 +46,6 @@ async def authorize(
     amount: Decimal | None = None,
     method: str = "card",
     idempotency_key: str | None = None,
-    then_capture: bool = False,
     actor: UserId | None = None,
 ) -> Outcome:
     """Reserve an amount for an order at a gateway.
@@ -65,7 +64,6 @@ async def authorize(
         method: what the customer calls it, such as `card`; 1 to 50 characters.
         idempotency_key: the caller's name for this payment, 1 to 255 characters, at the gateway
             too; None when it will not be repeated.
-        then_capture: have it captured at once; see `pay`.
         actor: who says so, for the history; None for the shop itself.
 
     Raises:
@@ -75,23 +73,17 @@ async def authorize(
         PaymentKeyTakenError: when the key has been used for something else.
         InvalidInputError: for an amount, method, token or key that cannot be.
     """
-    gateway_named(gateways, gateway)
-    check_text("method", method, LONGEST_METHOD)
-    check_text("token", token, LONGEST_TOKEN, secret=True, shortest=0)
-    key = _key(idempotency_key)
-
-    async def intend(connection: AsyncConnection[Any]) -> PaymentOperationId:
-        return await intents.intend_authorization(
-            connection,
-            order_id,
-            gateway=gateway,
-            amount=amount,
-            method=method,
-            idempotency_key=key,
-            then_capture=then_capture,
-        )
-
-    operation_id = await _intended(pool, key, intend)
+    operation_id = await _intend_authorization(
+        pool,
+        gateways,
+        order_id,
+        gateway=gateway,
+        token=token,
+        amount=amount,
+        method=method,
+        key=_key(idempotency_key),
+        then_capture=False,
+    )
     return await executing.execute(pool, gateways, operation_id, token=token, actor=actor)
 
 
@@ -115,7 +107,7 @@ async def pay(
     Returns:
         What became of the capture, or of the authorization when it came to none.
     """
-    authorized = await authorize(
+    operation_id = await _intend_authorization(
         pool,
         gateways,
         order_id,
@@ -123,14 +115,19 @@ async def pay(
         token=token,
         amount=amount,
         method=method,
-        idempotency_key=idempotency_key,
+        key=_key(idempotency_key),
         then_capture=True,
-        actor=actor,
     )
-    capture_id = await executing.find_operation(pool, capture_key(authorized.operation_id))
+    before = await executing.get_outcome(pool, operation_id)
+    authorized = await executing.execute(pool, gateways, operation_id, token=token, actor=actor)
+    capture_id = await executing.find_operation(pool, capture_key(operation_id))
     if capture_id is None:
         return authorized
-    return await executing.execute(pool, gateways, capture_id, actor=actor)
+    captured = await executing.get_outcome(pool, capture_id)
+    # A repetition, whose capture may be left to do; or another call is at it, which may be dead.
+    if before.succeeded or captured.status == "pending":
+        return await executing.execute(pool, gateways, capture_id, actor=actor)
+    return captured
 
 
 async def capture(
@@ -281,6 +278,36 @@ async def expire_authorizations(pool: Pool, gateways: Gateways) -> int:
             continue
         voided += done.succeeded
     return voided
+
+
+async def _intend_authorization(
+    pool: Pool,
+    gateways: Gateways,
+    order_id: OrderId,
+    *,
+    gateway: str,
+    token: str,
+    amount: Decimal | None,
+    method: str,
+    key: str,
+    then_capture: bool,
+) -> PaymentOperationId:
+    gateway_named(gateways, gateway)
+    check_text("method", method, LONGEST_METHOD)
+    check_text("token", token, LONGEST_TOKEN, secret=True, shortest=0)
+
+    async def intend(connection: AsyncConnection[Any]) -> PaymentOperationId:
+        return await intents.intend_authorization(
+            connection,
+            order_id,
+            gateway=gateway,
+            amount=amount,
+            method=method,
+            idempotency_key=key,
+            then_capture=then_capture,
+        )
+
+    return await _intended(pool, key, intend)
 
 
 async def _intended(
