@@ -50,6 +50,7 @@ async def test_only_what_is_pending_and_old_is_cancelled(shop: Shop) -> None:
     confirmed = await a_sale(shop, 2, age=OLD)
     paid = await a_sale(shop, 2, status="pending", age=OLD)
     await pay(shop, paid)
+    await a_sale(shop, 1, status="pending", age=OLD, discount_amount=20, total_amount=0)
     assert await expirable(shop) == 1
     assert await shop.orders.expire_unpaid(HOUR) == 1
     found = await shop.orders.get(old.id)
