@@ -1,22 +1,27 @@
 """The whole path with the rights of the app role, which cannot write history or change the schema."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 import psycopg
 import pytest
+from psycopg.errors import InsufficientPrivilege
 
 import shopflow
 from shopflow import Shop
+from shopflow.orders.returns import ReturnLine, ReturnRequest
+from shopflow.orders.shipments import Parcel
 from shopflow.orders.taxes import TaxRate
 from shopflow.postgres import roles
 from shopflow.promotions.models import CouponChanges, CouponTerms, Scope
 from shopflow.settings import Settings
 from shopflow.shipping.models import MethodTerms, ZoneTerms
-from tests.catalogue import a_product, a_user, a_variant
+from tests.catalogue import a_product, a_user, a_variant, run
 from tests.orders.conftest import order
+from tests.orders.sales import a_sale, a_used_coupon, stock, uses
 from tests.postgres.test_roles import as_superuser
 
 
@@ -70,3 +75,41 @@ async def test_coupons_shipping_taxes_and_merging(shop: Shop) -> None:
     # 40 - 4, and 5 for shipping; 20 % on both.
     assert quote.totals.total_amount == Decimal("49.20")
     assert await shop.carts.expire(guest_days=1, user_days=1) == 0
+
+
+async def test_from_the_parcel_to_its_return(shop: Shop) -> None:
+    sale = await a_sale(shop, 2, status="pending")
+    await shop.orders.confirm(sale.id, actor=await a_user(shop))
+    shipment_id = await shop.orders.ship(Parcel(order_id=sale.id, carrier="DHL"))
+    await shop.orders.mark_delivered(shipment_id)
+    line = ReturnLine(sale.lines[0], 1, restock=True)
+    await shop.orders.return_items(ReturnRequest(order_id=sale.id, lines=[line]))
+    await shop.orders.add_note(sale.id, "Too small.")
+    found = await shop.orders.get(sale.id)
+    assert (found.status, found.fulfillment_status) == ("delivered", "partially_returned")
+    assert await stock(shop, sale.products[0]) == 9
+
+
+async def test_cancelled_and_expired_orders_give_back(shop: Shop) -> None:
+    for age in ("0 minutes", "2 hours"):
+        sale = await a_sale(shop, 2, status="pending", age=age)
+        coupon = await a_used_coupon(shop, sale)
+        if await shop.orders.expire_unpaid(timedelta(hours=1)) == 0:
+            await shop.orders.cancel(sale.id)
+        assert (await stock(shop, sale.products[0]), await uses(shop, coupon)) == (10, 0)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM order_shipment_items",
+        "DELETE FROM order_returns",
+        "DELETE FROM order_return_items",
+        "DELETE FROM order_notes",
+        "UPDATE order_notes SET note = 'never said'",
+        "TRUNCATE order_shipment_items",
+    ],
+)
+async def test_what_was_sent_returned_or_noted_is_not_deleted(shop: Shop, statement: str) -> None:
+    with pytest.raises(InsufficientPrivilege):
+        await run(shop, statement)

@@ -37,9 +37,9 @@ async def expire_unpaid_orders(
 
     Each gives back its stock and the use of its coupon, once: several may run at the same time and
     share the work. An order that somebody is changing is left to them, so that beside a payment
-    either the order is paid and stays, or it is cancelled and the payment is refused. So is one
-    with an authorized payment, or with one that was begun less than `grace` ago. Stopped halfway,
-    what was done stays done.
+    either the order is paid and stays, or it is cancelled and the payment is refused. One with an
+    authorized payment, or with one that was begun less than `grace` ago, stays too, and so does
+    one that costs nothing. Stopped halfway, what was done stays done.
 
     Args:
         pool: where to take connections from.

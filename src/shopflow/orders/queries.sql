@@ -539,6 +539,7 @@ FROM orders AS o
 WHERE
     o.status = 'pending'
     AND o.payment_status = 'unpaid'
+    AND o.total_amount > 0
     AND o.placed_at < now() - %(older_than)s::interval
     AND (
         SELECT count(*)
@@ -559,6 +560,7 @@ FROM orders AS o
 WHERE
     o.status = 'pending'
     AND o.payment_status = 'unpaid'
+    AND o.total_amount > 0
     AND o.placed_at < now() - %(older_than)s::interval
     AND (
         SELECT count(*)
@@ -619,6 +621,7 @@ WHERE
     o.id = ANY(%(orders)s::uuid[])
     AND o.status = 'pending'
     AND o.payment_status = 'unpaid'
+    AND o.total_amount > 0
     AND (
         SELECT count(*)
         FROM payments AS p

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha256
 
 import msgspec
@@ -14,6 +15,14 @@ def fingerprint_of(request: msgspec.Struct) -> bytes:
 
     A field that is None is left out, so that one added later does not change it.
     """
-    fields = msgspec.structs.asdict(request).items()
-    given = {name: value for name, value in fields if value is not None}
+    given = {
+        name: _with_keys_of_text(value)
+        for name, value in msgspec.structs.asdict(request).items()
+        if value is not None
+    }
     return sha256(msgspec.json.encode(given, order="sorted")).digest()
+
+
+def _with_keys_of_text(value: object) -> object:
+    # JSON has no UUID for a key.
+    return {str(key): each for key, each in value.items()} if isinstance(value, Mapping) else value

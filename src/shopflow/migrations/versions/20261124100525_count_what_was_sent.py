@@ -33,10 +33,11 @@ def upgrade() -> None:
             END IF;
             PERFORM require_read_committed('sending an order');
             -- First the locks, in key order; then statements of their own, which see what whoever
-            -- held a lock before us has sent. A cancellation holds the same lock.
+            -- held a lock before us has sent. A cancellation waits for it, and so does who adds a
+            -- line, whose foreign key holds FOR KEY SHARE.
             PERFORM FROM orders
             WHERE id IN (SELECT order_id FROM order_items WHERE id = ANY (touched))
-            ORDER BY id FOR NO KEY UPDATE;
+            ORDER BY id FOR UPDATE;
             SELECT s.id AS shipment, s.order_id AS its_order, i.id AS item, i.order_id AS other_order
             INTO fault
             FROM order_shipment_items AS l

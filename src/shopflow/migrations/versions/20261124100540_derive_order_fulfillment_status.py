@@ -36,7 +36,12 @@ def upgrade() -> None:
             touched uuid[];
         BEGIN
             IF TG_OP = 'INSERT' THEN
-                SELECT array_agg(DISTINCT order_id) INTO touched FROM new_rows;
+                -- A new order has sent nothing, which every checkout comes by: no lock for that.
+                -- Whoever sends waits for lines that are being added, which hold the order's key.
+                SELECT array_agg(DISTINCT o.id) INTO touched
+                FROM new_rows AS n
+                JOIN orders AS o ON o.id = n.order_id
+                WHERE o.fulfillment_status <> 'unfulfilled';
             ELSIF TG_OP = 'DELETE' THEN
                 SELECT array_agg(DISTINCT order_id) INTO touched FROM old_rows;
             ELSE
