@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from shopflow import settings as settings_module
 from shopflow.carts.carts import Carts
+from shopflow.events.events import Events
 from shopflow.orders.orders import Orders
 from shopflow.postgres.embedded import Server
 from shopflow.postgres.pool import Pool
@@ -24,6 +25,7 @@ class Shop:
         products: listings and product pages.
         carts: carts of users and guests.
         orders: placing, paying and reading orders.
+        events: who is told what happens: webhooks, Python consumers, the worker.
     """
 
     def __init__(self, settings: Settings, pool: Pool) -> None:
@@ -32,6 +34,7 @@ class Shop:
         self.products = Products(pool)
         self.carts = Carts(pool)
         self.orders = Orders(pool)
+        self.events = Events(pool)
 
 
 @asynccontextmanager

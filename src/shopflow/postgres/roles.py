@@ -22,7 +22,17 @@ PURPOSE: Mapping[Kind, str] = {
 }
 READ = sql.SQL("SELECT")
 # Written by triggers or by migrations alone.
-READ_BY_APP = {"order_status_history", "product_stats", "alembic_version", "migration_checksums"}
+READ_BY_APP = {
+    "order_status_history",
+    "product_stats",
+    "outbox_events",
+    "alembic_version",
+    "migration_checksums",
+}
+# Made by triggers and deleted with what they are about; the app changes them.
+CHANGED_BY_APP = {"event_deliveries"}
+# What the app may not do itself and has done: they run as the owner, within limits of their own.
+FUNCTIONS_OF_APP = {"expire_events"}
 OWNER_ONLY = {"deleted_user_orders"}
 # What bookkeeping needs; and with an order its history would go.
 KEPT_BY_APP = {"orders", "order_items", "order_addresses", "payments", "refunds"}
@@ -34,6 +44,8 @@ SECRET_COLUMNS: Mapping[str, set[str]] = {
     "user_sessions": {"refresh_token_hash"},
     "password_resets": {"token_hash"},
     "carts": {"session_id"},
+    # Who knows the URL of some webhooks can post there.
+    "event_consumers": {"url", "secret", "previous_secret"},
 }
 
 
@@ -105,6 +117,8 @@ def grant(connection: Connection, settings: Settings) -> None:
             _hand_to_owner(connection, settings)
         for kind in sorted(existing - {"owner"}):
             _execute_all(connection, _rights(settings, kind, tables))
+        if "app" in existing:
+            _execute_all(connection, _functions_of_app(connection, settings))
         _execute_all(connection, _hide_trigger_functions(connection, settings.schema))
 
 
@@ -250,6 +264,8 @@ def _right(kind: Kind, table: _Table) -> sql.Composable | None:
 def _right_of_app(table: _Table) -> sql.Composable:
     if table.name in READ_BY_APP:
         return READ
+    if table.name in CHANGED_BY_APP:
+        return sql.SQL("SELECT, UPDATE")
     rights: list[sql.Composable] = [READ]
     counted = COUNTED_COLUMNS.get(table.name, set())
     written = _columns(table, without=counted) if counted else sql.SQL("")
@@ -276,6 +292,20 @@ def _hide_trigger_functions(connection: Connection, schema: str) -> Iterator[sql
     ).fetchall()
     for (function,) in functions:
         yield sql.SQL("REVOKE EXECUTE ON FUNCTION {} FROM PUBLIC").format(sql.SQL(function))
+
+
+def _functions_of_app(connection: Connection, settings: Settings) -> Iterator[sql.Composed]:
+    functions = connection.execute(
+        """
+        SELECT oid::regprocedure::text FROM pg_proc
+        WHERE pronamespace = to_regnamespace(quote_ident(%(schema)s)) AND proname = ANY(%(names)s)
+        """,
+        {"schema": settings.schema, "names": sorted(FUNCTIONS_OF_APP)},
+    ).fetchall()
+    app = sql.Identifier(name_of(settings, "app"))
+    for (function,) in functions:
+        yield sql.SQL("REVOKE EXECUTE ON FUNCTION {} FROM PUBLIC").format(sql.SQL(function))
+        yield sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(sql.SQL(function), app)
 
 
 def _execute_all(connection: Connection, statements: Iterator[sql.Composed]) -> None:
