@@ -39,6 +39,7 @@ DOMAINS = {
     ),
     "Promotions": ("coupons", "coupon_usage"),
     "Shipping": ("shipping_zones", "shipping_methods"),
+    "Events": ("outbox_events", "event_consumers", "event_deliveries", "worker_jobs"),
     "Migrations": ("alembic_version", "migration_checksums"),
 }
 COLUMNS = b"""

@@ -75,3 +75,10 @@ VALUES ('00000000-0000-7000-8000-0000000000d1', 'Britain', '{GB}');
 INSERT INTO shipping_methods (id, zone_id, name, carrier, price)
 VALUES ('00000000-0000-7000-8000-0000000000d2', '00000000-0000-7000-8000-0000000000d1', 'Standard', 'DHL',
     4.90);
+INSERT INTO event_consumers (id, name, kind, event_types, url, secret)
+VALUES ('00000000-0000-7000-8000-0000000000ea', 'hook.example', 'webhook', '{order.*}',
+    'https://hook.example/shop', 'whsec_' || encode(sha256('secret'), 'base64'));
+INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type)
+VALUES ('00000000-0000-7000-8000-0000000000eb', 'order', '00000000-0000-7000-8000-000000000081',
+    'order.placed');
+INSERT INTO worker_jobs (name) VALUES ('expire_events');

@@ -171,7 +171,7 @@ def test_updated_at_follows_every_change(shop: psycopg.Connection) -> None:
         "SELECT table_name FROM information_schema.columns "
         "WHERE table_schema = current_schema() AND column_name = 'updated_at'"
     ).fetchall()
-    assert len(tables) == 16
+    assert len(tables) == 17
     for (table,) in tables:
         shop.execute(f"UPDATE {table} SET updated_at = '2000-01-01'".encode())
         found = shop.execute(
