@@ -45,3 +45,10 @@ INSERT INTO refunds (payment_id, amount) SELECT id, 0.5 FROM payments;
 INSERT INTO shipping_zones (name, countries)
 SELECT 'Z' || n, '{DE}' FROM generate_series(1, 10) AS n;
 INSERT INTO shipping_methods (zone_id, name, carrier, price) SELECT id, 'M', 'DHL', 4.90 FROM shipping_zones;
+-- All delivered but for the last orders' of one consumer, whose endpoint is away.
+INSERT INTO event_consumers (name, kind) SELECT 'c' || n, 'python' FROM generate_series(1, 2) AS n;
+INSERT INTO outbox_events (aggregate_type, aggregate_id, event_type)
+SELECT 'order', id, 'order.confirmed' FROM orders, generate_series(1, 2);
+UPDATE event_deliveries SET state = 'delivered', finished_at = now()
+WHERE position < (SELECT max(position) - 1000 FROM outbox_events)
+    OR consumer_id = (SELECT id FROM event_consumers WHERE name = 'c2');

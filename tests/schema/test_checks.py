@@ -159,7 +159,10 @@ CHECKS: list[tuple[str, str]] = [
         "event_consumers_previous_secret_check",
         "UPDATE event_consumers SET previous_secret = secret",
     ),
-    ("event_deliveries_state_check", "UPDATE event_deliveries SET state = 'lost', finished_at = now()"),
+    (
+        "event_deliveries_state_check",
+        "UPDATE event_deliveries SET state = 'lost', finished_at = now()",
+    ),
     ("event_deliveries_attempts_check", "UPDATE event_deliveries SET attempts = -1"),
     ("event_deliveries_lease_check", "UPDATE event_deliveries SET lease = uuidv7()"),
     (

@@ -174,6 +174,9 @@ class Worker:
             InvalidInputError, ServerError, psycopg.Error: as `run`; and when the server goes away.
         """
         await self._register()
+        self._counts.clear()
+        # A consumer that is new to the shop since the last time is to be found.
+        self._read_at = -POLL
         async with self._sender:
             try:
                 while await self._take() or self._running:
