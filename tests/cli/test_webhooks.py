@@ -39,7 +39,7 @@ def test_from_adding_to_removing(inside: Run, settings: Settings, url: str) -> N
         assert (once["delivered"], once["failed"]) == (0, 1)
         assert once["jobs"] == {"clean_sessions": 0, "expire_events": 0}
         connection.execute("UPDATE event_deliveries SET attempts = 11, next_attempt_at = now()")
-        assert "given up       1" in run("worker", "--once")
+        assert "given up   1" in run("worker", "--once")
     (letter,) = msgspec.json.decode(run("webhooks", "dead", "--json"))
     assert letter["last_error"].startswith("no connection")
     assert "order.placed" in run("webhooks", "dead", "127.0.0.1")
@@ -76,4 +76,6 @@ def test_a_name_is_there_once(url: str) -> None:
     assert shopflow("webhooks", "add", URL, SHOPFLOW_DATABASE_URL=url).returncode == 0
     again = shopflow("webhooks", "add", URL, SHOPFLOW_DATABASE_URL=url)
     assert (again.returncode, again.stdout) == (1, "")
-    assert again.stderr == "error: Another consumer of events has this name.\n"
+    assert again.stderr == (
+        "error: another consumer of events is called 127.0.0.1: give this one a name of its own\n"
+    )

@@ -43,9 +43,7 @@ async def events(shop: Shop) -> list[str]:
 
 
 async def states(shop: Shop) -> list[tuple[str, int]]:
-    return await run(  # type: ignore[return-value]
-        shop, "SELECT state, attempts FROM event_deliveries ORDER BY position"
-    )
+    return await run(shop, "SELECT state, attempts FROM event_deliveries ORDER BY position")
 
 
 class Received(msgspec.Struct):

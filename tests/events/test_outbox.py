@@ -168,17 +168,19 @@ async def test_a_consumer_gets_what_it_wants(
 
 async def test_what_is_rolled_back_leaves_no_event(shop: Shop) -> None:
     await listen(shop, "*")
-    async with shop.pool.connection() as connection:
-        async with connection.transaction(force_rollback=True):
-            await connection.execute(
-                "INSERT INTO orders (currency_code, subtotal, total_amount, customer_email)"
-                " VALUES ('EUR', 1, 1, 'a@example.com')"
-            )
-            await connection.execute("UPDATE orders SET status = 'confirmed'")
-            cursor = await connection.execute("SELECT count(*) FROM event_deliveries")
-            assert await cursor.fetchone() == (2,)
+    async with (
+        shop.pool.connection() as connection,
+        connection.transaction(force_rollback=True),
+    ):
+        await connection.execute(
+            "INSERT INTO orders (currency_code, subtotal, total_amount, customer_email)"
+            " VALUES ('EUR', 1, 1, 'a@example.com')"
+        )
+        await connection.execute("UPDATE orders SET status = 'confirmed'")
+        cursor = await connection.execute("SELECT count(*) FROM event_deliveries")
+        assert await cursor.fetchone() == (2,)
     assert await events(shop) == []
-    assert await run(shop, "SELECT FROM event_deliveries") == []
+    assert await run(shop, "SELECT count(*) FROM event_deliveries") == [(0,)]
 
 
 async def test_what_the_owner_brings_in_from_elsewhere_is_no_event(shop: Shop) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from shopflow.errors import InvalidInputError, NotFoundError
+from shopflow.events.errors import ConsumerNameTakenError
 from shopflow.events.models import Consumer, NewWebhook
 from shopflow.events.signing import new_secret
 from shopflow.events.types import EVERYTHING, checked_event_types
@@ -58,7 +59,12 @@ async def add_webhook(
         secret=new_secret(),
     )
     values = msgspec.structs.asdict(webhook)
-    await QUERIES["add_webhook"].row(connection, _Row, **values)
+    try:
+        await QUERIES["add_webhook"].row(connection, _Row, **values)
+    except ConsumerNameTakenError as error:
+        raise ConsumerNameTakenError(
+            f"another consumer of events is called {webhook.name}: give this one a name of its own"
+        ) from error
     return webhook
 
 
