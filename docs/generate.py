@@ -56,6 +56,7 @@ DOMAINS = {
     "Promotions": ("coupons", "coupon_products", "coupon_categories", "coupon_usage"),
     "Shipping": ("shipping_zones", "shipping_methods"),
     "Taxes": ("tax_rates",),
+    "Events": ("outbox_events", "event_consumers", "event_deliveries", "worker_jobs"),
     "Migrations": ("alembic_version", "migration_checksums"),
 }
 COLUMNS = b"""

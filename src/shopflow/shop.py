@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from shopflow import settings as settings_module
 from shopflow.carts.carts import Carts
+from shopflow.events.events import Events
 from shopflow.orders.orders import Orders
 from shopflow.orders.payments.gateway import Gateways, check_names
 from shopflow.orders.quoting import check_coupon, quote_shipping
@@ -37,6 +38,7 @@ class Shop:
         tax_rates: what orders are taxed by.
         orders: pricing, placing, paying, sending and reading orders; `orders.payments` for
             gateways.
+        events: who is told what happens: webhooks, Python consumers, the worker.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Shop:
         self.shipping = Shipping(pool, quote_shipping)
         self.tax_rates = TaxRates(pool)
         self.orders = Orders(pool, taxes or TableTaxes(), gateways or {})
+        self.events = Events(pool)
 
 
 @asynccontextmanager

@@ -75,3 +75,10 @@ SELECT r.id, i.id, 1, false
 FROM order_returns AS r JOIN order_items AS i ON i.order_id = r.order_id
 WHERE i.fulfilled_quantity = 1;
 INSERT INTO order_notes (order_id, note) SELECT id, 'n' FROM orders;
+-- All delivered but for the last orders' of one consumer, whose endpoint is away.
+INSERT INTO event_consumers (name, kind) SELECT 'c' || n, 'python' FROM generate_series(1, 2) AS n;
+INSERT INTO outbox_events (aggregate_type, aggregate_id, event_type)
+SELECT 'order', id, 'order.confirmed' FROM orders, generate_series(1, 2);
+UPDATE event_deliveries SET state = 'delivered', finished_at = now()
+WHERE position < (SELECT max(position) - 1000 FROM outbox_events)
+    OR consumer_id = (SELECT id FROM event_consumers WHERE name = 'c2');

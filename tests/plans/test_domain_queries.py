@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from shopflow.carts.reading import QUERIES as CARTS
+from shopflow.events.consumers import QUERIES as EVENTS
 from shopflow.orders.listing import order_list_query
 from shopflow.orders.reading import QUERIES as ORDERS
 from shopflow.products.detail import QUERIES as PRODUCTS
@@ -263,3 +264,41 @@ def test_no_other_query_reads_a_whole_table(
     }
     for plan in explain(OTHERS[name], params):
         assert plan.scanned <= SMALL, plan.text
+
+
+@pytest.fixture
+def delivery(large_shop: psycopg.ClientCursor[Any]) -> Mapping[str, Any]:
+    """A delivery that is pending, behind 80,000 that are over."""
+    large_shop.execute(
+        "SELECT consumer_id, event_id FROM event_deliveries WHERE state = 'pending' LIMIT 1"
+    )
+    ((consumer_id, event_id),) = large_shop.fetchall()
+    return {"consumer_id": consumer_id, "event_id": event_id, "lease": event_id, "seconds": 60}
+
+
+def test_claiming_sees_what_is_pending_alone(explain: Explain, delivery: Mapping[str, Any]) -> None:
+    for plan in explain(EVENTS["claim_deliveries"], {**delivery, "limit": 8}):
+        needed = {"idx_event_deliveries_due", "idx_event_deliveries_lane", "outbox_events_pkey"}
+        assert plan.indexes >= needed, plan.text
+        assert plan.scanned <= {"event_consumers"}, plan.text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "record_delivered",
+        "record_failed",
+        "record_dead",
+        "release_delivery",
+        "list_consumers",
+        "list_dead",
+        "retry_dead",
+    ],
+)
+def test_no_query_of_the_worker_reads_all_deliveries(
+    explain: Explain, delivery: Mapping[str, Any], name: str
+) -> None:
+    params = {**delivery, "status": 500, "error": "x", "delay": 5, "consumer": "c1"}
+    params |= {"limit": 100}
+    for plan in explain(EVENTS[name], params):
+        assert plan.scanned <= {"event_consumers"}, plan.text

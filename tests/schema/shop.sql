@@ -126,3 +126,10 @@ ALTER TABLE orders ENABLE TRIGGER USER;
 INSERT INTO order_notes (id, order_id, note, created_by)
 VALUES ('00000000-0000-7000-8000-0000000000bb', '00000000-0000-7000-8000-000000000081', 'Called twice.',
     '00000000-0000-7000-8000-000000000002');
+INSERT INTO event_consumers (id, name, kind, event_types, url, secret)
+VALUES ('00000000-0000-7000-8000-0000000000ea', 'hook.example', 'webhook', '{order.*}',
+    'https://hook.example/shop', 'whsec_' || encode(sha256('secret'), 'base64'));
+INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type)
+VALUES ('00000000-0000-7000-8000-0000000000eb', 'order', '00000000-0000-7000-8000-000000000081',
+    'order.placed');
+INSERT INTO worker_jobs (name) VALUES ('expire_events');

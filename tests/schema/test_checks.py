@@ -299,6 +299,52 @@ CHECKS: list[tuple[str, str]] = [
     ("tax_rates_rate_check", "UPDATE tax_rates SET rate = -0.0001"),
     ("tax_rates_rate_check", "UPDATE tax_rates SET rate = 1"),
     ("tax_rates_rate_check", "UPDATE tax_rates SET rate = 'NaN'"),
+    (
+        "outbox_events_event_type_check",
+        "INSERT INTO outbox_events (aggregate_type, aggregate_id, event_type) "
+        f"VALUES ('order', '{ORDER}', 'placed')",
+    ),
+    (
+        "outbox_events_payload_check",
+        "INSERT INTO outbox_events (aggregate_type, aggregate_id, event_type, payload) "
+        f"VALUES ('order', '{ORDER}', 'order.placed', '[]')",
+    ),
+    ("event_consumers_name_check", "UPDATE event_consumers SET name = 'two words'"),
+    (
+        "event_consumers_kind_check",
+        "UPDATE event_consumers SET kind = 'fax', url = NULL, secret = NULL",
+    ),
+    ("event_consumers_event_types_check", "UPDATE event_consumers SET event_types = '{}'"),
+    ("event_consumers_event_types_check", "UPDATE event_consumers SET event_types = '{order}'"),
+    ("event_consumers_event_types_check", "UPDATE event_consumers SET event_types = '{*,NULL}'"),
+    (
+        "event_consumers_event_types_check",
+        "UPDATE event_consumers SET event_types = ARRAY['order.placed,order.paid']",
+    ),
+    ("event_consumers_url_check", "UPDATE event_consumers SET url = 'ftp://hook.example'"),
+    ("event_consumers_url_check", "UPDATE event_consumers SET url = 'https://ann:pw@hook.example'"),
+    ("event_consumers_url_check", "UPDATE event_consumers SET url = 'https:///path'"),
+    ("event_consumers_secret_check", "UPDATE event_consumers SET secret = 'whsec_short'"),
+    ("event_consumers_webhook_check", "UPDATE event_consumers SET url = NULL"),
+    ("event_consumers_webhook_check", "UPDATE event_consumers SET kind = 'python'"),
+    (
+        "event_consumers_previous_secret_check",
+        "UPDATE event_consumers SET previous_secret = secret",
+    ),
+    (
+        "event_deliveries_state_check",
+        "UPDATE event_deliveries SET state = 'lost', finished_at = now()",
+    ),
+    ("event_deliveries_attempts_check", "UPDATE event_deliveries SET attempts = -1"),
+    ("event_deliveries_lease_check", "UPDATE event_deliveries SET lease = uuidv7()"),
+    (
+        "event_deliveries_lease_check",
+        "UPDATE event_deliveries SET lease = uuidv7(), leased_until = now(), state = 'dead', "
+        "finished_at = now()",
+    ),
+    ("event_deliveries_finished_at_check", "UPDATE event_deliveries SET state = 'delivered'"),
+    ("event_deliveries_finished_at_check", "UPDATE event_deliveries SET finished_at = now()"),
+    ("worker_jobs_lease_check", "UPDATE worker_jobs SET leased_until = now()"),
 ]
 
 UNIQUES: list[tuple[str, str]] = [
@@ -444,6 +490,10 @@ UNIQUES: list[tuple[str, str]] = [
         "tax_rates_country_code_state_category_id_key",
         "INSERT INTO tax_rates (country_code, name, rate) "
         "VALUES ('GB', 'One', 0.1), ('GB', 'Another', 0.1)",
+    ),
+    (
+        "event_consumers_name_key",
+        "INSERT INTO event_consumers (name, kind) VALUES ('hook.example', 'python')",
     ),
 ]
 
@@ -745,6 +795,7 @@ TRIGGERS: list[tuple[str, str]] = [
         "INSERT INTO orders (payment_status, currency_code, subtotal, total_amount, customer_email) "
         "VALUES ('paid', 'EUR', 0, 0, 'a@x')",
     ),
+    ("outbox_events_unchanged", "UPDATE outbox_events SET payload = '{}'"),
 ]
 
 

@@ -28,6 +28,8 @@ COMMANDS = {
     "psql": "server:psql",
     "migrate": "migrate:app",
     "roles": "roles:roles",
+    "worker": "worker:worker",
+    "webhooks": "webhooks:app",
     "import": "importing:app",
     "carts": "carts:app",
     "orders": "orders:app",

@@ -26,12 +26,15 @@ READ_BY_APP = {
     "order_status_history",
     "product_stats",
     "erasure_log",
+    "outbox_events",
     "alembic_version",
     "migration_checksums",
 }
+# Made by triggers and deleted with what they are about; the app changes them.
+CHANGED_BY_APP = {"event_deliveries"}
 # Run as the owner, so that the app can do this and no more: erase a person and answer what is held
-# on one, though it does not read whose the orders of deleted users were.
-CALLED_BY_APP = {"erase_user", "orders_of_user"}
+# on one, though it does not read whose the orders of deleted users were; delete old events.
+CALLED_BY_APP = {"erase_user", "orders_of_user", "expire_events"}
 OWNER_ONLY = {"deleted_user_orders"}
 # What bookkeeping needs; and with an order its history would go.
 KEPT_BY_APP = {
@@ -58,6 +61,8 @@ SECRET_COLUMNS: Mapping[str, set[str]] = {
     "email_verifications": {"token_hash"},
     "rate_limits": {"key_hash"},
     "carts": {"session_id"},
+    # Who knows the URL of some webhooks can post there.
+    "event_consumers": {"url", "secret", "previous_secret"},
 }
 
 
@@ -278,6 +283,8 @@ def _right_of_app(table: _Table) -> sql.Composable:
         return READ
     if table.name in ADDED_BY_APP:
         return sql.SQL("SELECT, INSERT")
+    if table.name in CHANGED_BY_APP:
+        return sql.SQL("SELECT, UPDATE")
     rights: list[sql.Composable] = [READ]
     counted = COUNTED_COLUMNS.get(table.name, set())
     written = _columns(table, without=counted) if counted else sql.SQL("")

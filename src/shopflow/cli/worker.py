@@ -1,0 +1,70 @@
+"""`shopflow worker`: webhooks are sent and periodic jobs run until it is told to end."""
+
+import asyncio
+import logging
+import signal
+
+from shopflow import settings as settings_module
+from shopflow.cli.output import show_json, show_pairs, tell
+from shopflow.cli.target import require_running
+from shopflow.events.worker import CONCURRENCY, Done, Worker
+from shopflow.settings import Settings
+from shopflow.shop import open_shop
+
+
+def worker(*, once: bool = False, concurrency: int = CONCURRENCY, json: bool = False) -> None:
+    """Send webhooks and run the periodic jobs until Ctrl-C or SIGTERM; several share the work.
+
+    Asked to end, it finishes what is under way, up to 30 s; asked twice, it gives that back at
+    once. Killed, it loses nothing: another worker takes over within a minute.
+
+    Args:
+        once: deliver what is due now, run the jobs that are, and return.
+        concurrency: how many deliveries may be under way for each webhook.
+        json: with --once, print a JSON object.
+    """
+    settings = settings_module.load()
+    require_running(settings)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    if not once:
+        asyncio.run(_run(settings, concurrency))
+        return
+    done = asyncio.run(_run_once(settings, concurrency))
+    if json:
+        show_json(done)
+        return
+    show_pairs(
+        [
+            ("delivered", done.delivered),
+            ("failed", f"{done.failed}, to be tried again" if done.failed else 0),
+            ("given up", done.dead),
+            *((name, "failed" if n is None else n) for name, n in done.jobs.items()),
+        ]
+    )
+
+
+async def _run(settings: Settings, concurrency: int) -> None:
+    async with open_shop(settings) as shop:
+        worker = shop.events.worker(concurrency=concurrency)
+        running = asyncio.create_task(worker.run())
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, _end, worker, running)
+        tell("working until Ctrl-C")
+        await asyncio.wait({running})
+        if not running.cancelled():
+            running.result()
+
+
+async def _run_once(settings: Settings, concurrency: int) -> Done:
+    async with open_shop(settings) as shop:
+        return await shop.events.worker(concurrency=concurrency).run_once()
+
+
+def _end(worker: Worker, running: asyncio.Task[None]) -> None:
+    if worker.stopping:
+        tell("stopping at once")
+        running.cancel()
+    else:
+        tell("finishing what is under way")
+        worker.stop()

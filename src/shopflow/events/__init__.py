@@ -1,0 +1,1 @@
+"""What happened in the shop, told to others: outbox, consumers, webhooks and the worker."""

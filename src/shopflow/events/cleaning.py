@@ -1,0 +1,72 @@
+"""The jobs that every worker has: what is old goes. Domains add theirs in `standard_jobs`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection
+
+from shopflow.events.consumers import QUERIES
+from shopflow.events.jobs import Job
+from shopflow.postgres.pool import Pool
+
+# Days. What was delivered is of interest for a week; dead letters and events for a month.
+KEEP, KEEP_DELIVERED = 30, 7
+BATCH = 1000
+MINUTE, HOUR = 60.0, 3600.0
+
+
+class _Count(msgspec.Struct, frozen=True):
+    count: int
+
+
+async def expire_events(
+    pool: Pool, *, keep: int = KEEP, keep_delivered: int = KEEP_DELIVERED
+) -> int:
+    """Delete old events and deliveries in batches; return how many rows.
+
+    An event stays as long as an active consumer has yet to get it, and a dead letter for `keep`
+    days after its last attempt.
+
+    Args:
+        pool: the shop's.
+        keep: days that events are kept, at least one.
+        keep_delivered: days that it is remembered that an event was delivered, at least one.
+    """
+
+    async def some(connection: AsyncConnection[Any]) -> int:
+        row = await QUERIES["expire_some_events"].row(
+            connection, _Count, keep=keep, keep_delivered=keep_delivered, batch=BATCH
+        )
+        return row.count if row else 0
+
+    return await in_batches(pool, some)
+
+
+async def clean_sessions(pool: Pool) -> int:
+    """Delete sessions and reset tokens that have expired; return how many."""
+    sessions, resets = QUERIES["clean_sessions"], QUERIES["clean_password_resets"]
+    return await in_batches(pool, lambda c: sessions.execute(c, batch=BATCH)) + await in_batches(
+        pool, lambda c: resets.execute(c, batch=BATCH)
+    )
+
+
+async def in_batches(pool: Pool, some: Callable[[AsyncConnection[Any]], Awaitable[int]]) -> int:
+    """Repeat `some`, each time in a transaction of its own, until it finds nothing; the sum."""
+    total = 0
+    while True:
+        async with pool.connection() as connection:
+            count = await some(connection)
+        if not count:
+            return total
+        total += count
+
+
+def standard_jobs() -> tuple[Job, ...]:
+    """Return what every worker does now and then."""
+    return (
+        Job("expire_events", 10 * MINUTE, expire_events),
+        Job("clean_sessions", HOUR, clean_sessions),
+    )
