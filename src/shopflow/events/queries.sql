@@ -95,8 +95,12 @@ SET
     lease = %(lease)s,
     leased_until = now() + make_interval(secs => %(seconds)s),
     attempts = d.attempts + 1
-FROM due, outbox_events AS e
-WHERE d.consumer_id = %(consumer_id)s AND d.event_id = due.event_id AND e.id = due.event_id
+FROM outbox_events AS e
+WHERE
+    d.consumer_id = %(consumer_id)s
+    -- An array: a few rows whatever the planner thinks of the limit, or it reads all events.
+    AND d.event_id = ANY(ARRAY(SELECT due.event_id FROM due))
+    AND e.id = d.event_id
 RETURNING
     e.id, e.position, e.event_type, e.aggregate_type, e.aggregate_id, e.created_at, e.payload,
     d.attempts AS attempt;

@@ -85,11 +85,13 @@ def upgrade() -> None:
             IF NOT EXISTS (SELECT FROM event_consumers WHERE is_active) THEN
                 RETURN NULL;
             END IF;
-            -- What waits behind a failed one of its aggregate is not due before that is.
+            -- What waits behind a failed one of its aggregate is not due before that is. (Not max():
+            -- it would walk down all that is pending for the consumer, in the order of that column.)
             INSERT INTO event_deliveries (consumer_id, event_id, aggregate_id, position, next_attempt_at)
             SELECT c.id, e.id, e.aggregate_id, e.position, greatest(now(), (
-                SELECT max(w.next_attempt_at) FROM event_deliveries AS w
+                SELECT w.next_attempt_at FROM event_deliveries AS w
                 WHERE w.consumer_id = c.id AND w.aggregate_id = e.aggregate_id AND w.state = 'pending'
+                ORDER BY w.position DESC LIMIT 1
             ))
             FROM new_events AS e
             JOIN event_consumers AS c ON c.is_active AND c.event_types && event_patterns(e.event_type)

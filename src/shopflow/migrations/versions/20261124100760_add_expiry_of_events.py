@@ -20,15 +20,16 @@ def upgrade() -> None:
                 RAISE EXCEPTION 'events are kept for a day at least'
                     USING ERRCODE = 'invalid_parameter_value';
             END IF;
-            DELETE FROM event_deliveries WHERE (event_id, consumer_id) IN (
-                SELECT event_id, consumer_id FROM event_deliveries
+            -- Arrays: whatever the planner thinks of the limit, the rows are looked up one by one.
+            DELETE FROM event_deliveries WHERE ctid = ANY (ARRAY(
+                SELECT ctid FROM event_deliveries
                 WHERE state = 'delivered' AND finished_at < now() - keep_delivered
                 LIMIT batch FOR UPDATE SKIP LOCKED
-            );
+            ));
             GET DIAGNOSTICS deliveries = ROW_COUNT;
             -- The smallest id of that moment: ids begin with their time.
             oldest := uuidv7(-keep);
-            DELETE FROM outbox_events WHERE id IN (
+            DELETE FROM outbox_events WHERE id = ANY (ARRAY(
                 SELECT e.id FROM outbox_events AS e
                 WHERE e.id < oldest AND NOT EXISTS (
                     SELECT FROM event_deliveries AS d
@@ -37,8 +38,8 @@ def upgrade() -> None:
                         (d.state = 'pending' AND c.is_active) OR d.finished_at >= now() - keep
                     )
                 )
-                ORDER BY e.id LIMIT batch FOR UPDATE SKIP LOCKED
-            );
+                ORDER BY e.id LIMIT batch FOR UPDATE OF e SKIP LOCKED
+            ));
             GET DIAGNOSTICS events = ROW_COUNT;
             RETURN deliveries + events;
         END
