@@ -173,21 +173,22 @@ async def test_nobody_has_todays_events_deleted(shop: Shop) -> None:
         await cleaning.expire_events(shop.pool, keep=0)
 
 
-async def test_expired_sessions_and_tokens_go(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cleaning, "BATCH", 2)
+async def test_expired_sessions_and_tokens_go(shop: Shop) -> None:
     user_id = await a_user(shop)
-    for table, column in {
-        "user_sessions": "refresh_token_hash",
-        "password_resets": "token_hash",
-    }.items():
-        await run(
-            shop,
-            f"INSERT INTO {table} (user_id, {column}, created_at, expires_at)"
-            " SELECT %(user_id)s, sha256(n::text::bytea), now() - interval '2 days',"
-            " now() + (n - 5) * interval '1 hour' FROM generate_series(0, 9) AS n",
-            user_id=user_id,
-        )
-    assert await cleaning.clean_sessions(shop.pool) == 12
+    await run(
+        shop,
+        "INSERT INTO user_sessions (user_id, refresh_token_hash, created_at, expires_at)"
+        " SELECT %(user_id)s, sha256(n::text::bytea), now() - interval '2 days',"
+        " now() + (n - 5) * interval '1 hour' FROM generate_series(0, 9) AS n",
+        user_id=user_id,
+    )
+    for table in ("password_resets", "email_verifications"):
+        columns = "user_id, token_hash, created_at, expires_at"
+        values = "%(user_id)s, sha256('x'), now() - interval '2 days', now() - interval '1 day'"
+        if table == "email_verifications":
+            columns, values = f"{columns}, email", f"{values}, 'a@example.com'"
+        await run(shop, f"INSERT INTO {table} ({columns}) VALUES ({values})", user_id=user_id)
+    assert await cleaning.clean_accounts(shop.pool) == 8
     left = await run(shop, "SELECT count(*) FILTER (WHERE expires_at > now()) FROM user_sessions")
     assert left == [(4,)]
 

@@ -11,6 +11,12 @@ from psycopg import AsyncConnection
 from shopflow.events.consumers import QUERIES
 from shopflow.events.jobs import Job
 from shopflow.postgres.pool import Pool
+from shopflow.users.expiry import (
+    expire_email_verifications,
+    expire_password_resets,
+    expire_rate_limits,
+    expire_sessions,
+)
 
 # Days. What was delivered is of interest for a week; dead letters and events for a month.
 KEEP, KEEP_DELIVERED = 30, 7
@@ -45,12 +51,15 @@ async def expire_events(
     return await in_batches(pool, some)
 
 
-async def clean_sessions(pool: Pool) -> int:
-    """Delete sessions and reset tokens that have expired; return how many."""
-    sessions, resets = QUERIES["clean_sessions"], QUERIES["clean_password_resets"]
-    return await in_batches(pool, lambda c: sessions.execute(c, batch=BATCH)) + await in_batches(
-        pool, lambda c: resets.execute(c, batch=BATCH)
+async def clean_accounts(pool: Pool) -> int:
+    """Delete sessions, tokens and rate limits that are over; return how many."""
+    kinds = (
+        expire_sessions,
+        expire_password_resets,
+        expire_email_verifications,
+        expire_rate_limits,
     )
+    return sum([await in_batches(pool, some) for some in kinds])
 
 
 async def in_batches(pool: Pool, some: Callable[[AsyncConnection[Any]], Awaitable[int]]) -> int:
@@ -68,5 +77,5 @@ def standard_jobs() -> tuple[Job, ...]:
     """Return what every worker does now and then."""
     return (
         Job("expire_events", 10 * MINUTE, expire_events),
-        Job("clean_sessions", HOUR, clean_sessions),
+        Job("clean_accounts", HOUR, clean_accounts),
     )

@@ -259,19 +259,3 @@ WHERE name = %(name)s AND lease = %(lease)s;
 SELECT expire_events(
     make_interval(days => %(keep)s), make_interval(days => %(keep_delivered)s), %(batch)s
 ) AS count;
-
--- name: clean_sessions
--- Delete a batch of sessions that have expired.
-DELETE FROM user_sessions
-WHERE id IN (
-    SELECT id FROM user_sessions WHERE expires_at < now() ORDER BY expires_at
-    LIMIT %(batch)s FOR UPDATE SKIP LOCKED
-);
-
--- name: clean_password_resets
--- Delete a batch of reset tokens that have expired, used or not (§9.2).
-DELETE FROM password_resets
-WHERE id IN (
-    SELECT id FROM password_resets WHERE expires_at < now() ORDER BY expires_at
-    LIMIT %(batch)s FOR UPDATE SKIP LOCKED
-);
