@@ -60,3 +60,6 @@ lock: setup
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
 	  --python-version 3.11 --all-extras --custom-compile-command "make lock" \
 	  --output-file requirements.lock pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
+	  --python-version 3.11 --custom-compile-command "make lock" \
+	  --output-file bench/oscar-requirements.lock bench/oscar-requirements.in

@@ -1,16 +1,20 @@
 """`python -m bench NAME`: run one benchmark or all of them, print tables, write JSON."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from bench import migrate, start
-from bench.frame import Bench, Outcome, run, together
+from bench import checkout, migrate, replay, start
+from bench.frame import Bench, Measured, Outcome, Unit, flat, run, together
 
-BENCHES: dict[str, Bench] = {each.name: each for each in (migrate.BENCH, start.BENCH)}
+BENCHES: dict[str, Bench] = {
+    each.name: each
+    for each in (migrate.BENCH, start.BENCH, checkout.CHECKOUT, checkout.FLASH, replay.BENCH)
+}
 
 
 def main() -> None:
@@ -50,18 +54,51 @@ def _positive(text: str) -> int:
 def _show(bench: Bench, outcome: Outcome) -> None:
     console = Console(highlight=False)
     console.print(f"{bench.name}: {bench.purpose}", soft_wrap=True)
-    table = Table(box=None)
-    for column in ("competitor", f"median {bench.unit}", "least", "most", "rounds"):
-        table.add_column(column, justify="left" if column == "competitor" else "right")
-    for name, found in outcome.results.items():
-        numbers = (found.median, min(found.rounds), max(found.rounds))
-        table.add_row(name, *(f"{number:.3f}" for number in numbers), str(len(found.rounds)))
-    console.print(table)
+    console.print(
+        _table_of_one(bench.unit, outcome)
+        if isinstance(bench.unit, str)
+        else _table_of_several(bench.unit, outcome)
+    )
     for name, ratio in outcome.ratios.items():
         ours, other = bench.ratios[name]
-        better = f"{ours} against {other}; above 1: {ours} is better"
+        better = f"{ours} against {other}; above 1: {ours.partition('.')[0]} is better"
         console.print(f"{name} = {ratio:.2f} ({better})", soft_wrap=True)
     console.print()
+
+
+def _table_of_one(unit: Unit, outcome: Outcome) -> Table:
+    table = _table(f"median {unit}", "least", "most", "rounds")
+    for name, found in outcome.results.items():
+        if isinstance(found, Measured):
+            numbers = (found.median, min(found.rounds), max(found.rounds))
+            table.add_row(name, *(f"{number:.3f}" for number in numbers), str(len(found.rounds)))
+    return table
+
+
+def _table_of_several(units: Mapping[str, Unit], outcome: Outcome) -> Table:
+    """A row for each group of measures: the median of each, and counts as they are."""
+    shown: dict[str, dict[str, str]] = {}
+    for name, found in flat(outcome.results):
+        group, _, measure = name.rpartition(".")
+        value = str(found) if isinstance(found, int) else f"{found.median:.4g}"
+        shown.setdefault(group, {})[measure] = value
+    measures = {measure: None for row in shown.values() for measure in row}
+    table = _table(*(_heading(measure, units[measure]) for measure in measures))
+    for group, row in shown.items():
+        table.add_row(group.replace(".c", ", callers "), *(row.get(each, "") for each in measures))
+    return table
+
+
+def _heading(measure: str, unit: Unit) -> str:
+    return measure if unit == "count" else f"{measure} {unit}"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None)
+    table.add_column("competitor")
+    for column in columns:
+        table.add_column(column, justify="right")
+    return table
 
 
 if __name__ == "__main__":

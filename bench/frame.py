@@ -2,12 +2,12 @@
 
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 import psutil
@@ -15,10 +15,11 @@ import psutil
 from shopflow.postgres import server_user
 
 Scale = Literal["tiny", "default"]
-# Seconds, of which fewer are better, or so many a second.
-Unit = Literal["s", "1/s"]
-# Runs once and returns what it measured, in the bench's unit; its own preparation not included.
-Competitor = Callable[[], float]
+# Seconds, of which fewer are better; so many a second; or a count of what should not have been.
+Unit = Literal["s", "1/s", "count"]
+# Runs once and returns what it measured, in the bench's unit, or several measures by name; its own
+# preparation not included.
+Competitor = Callable[[], "float | Mapping[str, float]"]
 
 
 @dataclass(frozen=True)
@@ -28,15 +29,17 @@ class Bench:
     Attributes:
         name: as on the command line.
         purpose: one sentence.
-        unit: of what the competitors measure.
+        unit: of what the competitors measure; by the measure's name where they have several.
         rounds: how often each competitor runs, by scale.
-        ratios: name → (ours, the other), competitors both.
-        competitors: opens what they need, gives them by name, and cleans up after them.
+        ratios: name → (ours, the other), competitors both; `competitor.measure` where they have
+            several.
+        competitors: opens what they need, gives them by name, and cleans up after them. A dot in
+            a name, as in `naive.c32`, groups the results.
     """
 
     name: str
     purpose: str
-    unit: Unit
+    unit: Unit | Mapping[str, Unit]
     rounds: Mapping[Scale, int]
     ratios: Mapping[str, tuple[str, str]]
     competitors: Callable[[Scale], AbstractContextManager[Mapping[str, Competitor]]]
@@ -61,13 +64,17 @@ class Measured(msgspec.Struct, frozen=True):
     unit: Unit
 
 
+# By competitor; below that, where it has several, by measure. A count is the sum of the rounds.
+Results = dict[str, "Measured | int | Results"]
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """What a benchmark says: of each ratio the median over the rounds; larger is better for us."""
 
     bench: str
     scale: Scale
     machine: Machine
-    results: dict[str, Measured]
+    results: Results
     ratios: dict[str, float]
 
 
@@ -83,19 +90,29 @@ def run(bench: Bench, scale: Scale, rounds: int | None = None) -> Outcome:
     with bench.competitors(scale) as competitors:
         for _ in range(rounds or bench.rounds[scale]):
             for name, competitor in competitors.items():
-                measured.setdefault(name, []).append(competitor())
+                for measure, value in _measures(name, competitor()):
+                    measured.setdefault(measure, []).append(value)
     return Outcome(
         bench=bench.name,
         scale=scale,
         machine=machine(),
-        results={
-            name: Measured(median(values), values, bench.unit) for name, values in measured.items()
-        },
+        results=_grouped(bench, measured),
         ratios={
-            name: _ratio(bench.unit, measured[ours], measured[other])
+            name: _ratio(_unit(bench, ours), measured[ours], measured[other])
             for name, (ours, other) in bench.ratios.items()
+            # A competitor may be impossible here; it has said so then.
+            if other in measured
         },
     )
+
+
+def flat(results: Results, prefix: str = "") -> Iterator[tuple[str, Measured | int]]:
+    """Return every measure with its dotted name."""
+    for name, found in results.items():
+        if isinstance(found, dict):
+            yield from flat(found, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", found
 
 
 def together(outcomes: list[Outcome]) -> Outcome:
@@ -119,6 +136,33 @@ def machine() -> Machine:
         python=platform.python_version(),
         postgres=server_user.postgres_version(server_user.installed()),
     )
+
+
+def _measures(name: str, found: float | Mapping[str, float]) -> Iterator[tuple[str, float]]:
+    if isinstance(found, Mapping):
+        for measure, value in found.items():
+            yield f"{name}.{measure}", value
+    else:
+        yield name, found
+
+
+def _unit(bench: Bench, name: str) -> Unit:
+    return bench.unit if isinstance(bench.unit, str) else bench.unit[name.rpartition(".")[2]]
+
+
+def _grouped(bench: Bench, measured: Mapping[str, list[float]]) -> Results:
+    results: Results = {}
+    for name, values in measured.items():
+        *groups, last = name.split(".")
+        group = results
+        for each in groups:
+            group = cast("Results", group.setdefault(each, {}))
+        unit = _unit(bench, name)
+        if unit == "count":
+            group[last] = int(sum(values))
+        else:
+            group[last] = Measured(median(values), values, unit)
+    return results
 
 
 def _ratio(unit: Unit, ours: list[float], other: list[float]) -> float:
