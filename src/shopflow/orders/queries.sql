@@ -559,9 +559,17 @@ WHERE p.order_id = %(order_id)s
 ORDER BY p.created_at DESC, p.id DESC;
 
 -- name: write_note
--- Note something about an order; no row when there is no such order.
+-- Note something about an order; no row when there is no such order. The author's row before the
+-- order's, whose keys the note holds, as the deletion of a user takes them.
+WITH author AS MATERIALIZED (
+    SELECT id FROM users WHERE id = %(actor)s::uuid FOR KEY SHARE
+)
+
 INSERT INTO order_notes (order_id, note, created_by)
-SELECT id, %(note)s::text, %(actor)s::uuid FROM orders WHERE id = %(order_id)s
+SELECT id, %(note)s::text, %(actor)s::uuid
+FROM orders
+-- Always true; it has the author locked first.
+WHERE id = %(order_id)s AND (SELECT count(*) FROM author) >= 0
 RETURNING id;
 
 -- name: count_unpaid_orders

@@ -20,11 +20,12 @@ def upgrade() -> None:
         LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
         BEGIN
             PERFORM set_config('shopflow.stock_in_step', 'on', true);
-            -- Locked in the order in which everybody does: variants by id, then products by id.
+            -- Locked in the order in which everybody does: variants by id, then products by id, those
+            -- of the variants among them, whose sum is going to change.
             PERFORM FROM product_variants
             WHERE id IN (SELECT variant_id FROM moved) ORDER BY id FOR NO KEY UPDATE;
             PERFORM FROM products
-            WHERE id IN (SELECT product_id FROM moved WHERE variant_id IS NULL)
+            WHERE id IN (SELECT product_id FROM moved)
             ORDER BY id FOR NO KEY UPDATE;
             UPDATE product_variants AS v
             SET stock_quantity = v.stock_quantity + m.change
