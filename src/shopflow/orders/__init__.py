@@ -7,6 +7,7 @@ from shopflow.orders.listing import OrderPage
 from shopflow.orders.models import Order, PlacedOrder
 from shopflow.orders.quotes import Quote, QuoteRequest
 from shopflow.orders.returns import Returned, ReturnLine, ReturnRequest
+from shopflow.orders.settling import RefundDue
 from shopflow.orders.shipments import Parcel
 from shopflow.orders.taxes import Taxation, Taxes, TaxRate
 from shopflow.orders.tracking import Tracking
@@ -21,6 +22,7 @@ __all__ = [
     "PlacedOrder",
     "Quote",
     "QuoteRequest",
+    "RefundDue",
     "ReturnLine",
     "ReturnRequest",
     "Returned",

@@ -117,7 +117,7 @@ def upgrade() -> None:
             line AS MATERIALIZED (
                 SELECT
                     r.n, l.product_id, l.variant_id, l.quantity, l.unit_price, l.discount_amount,
-                    l.tax_amount, p.name AS product_name, v.name AS variant_name,
+                    l.tax_amount, l.tax_included, p.name AS product_name, v.name AS variant_name,
                     coalesce(v.sku, p.sku) AS sku, p.track_inventory,
                     ci.quantity IS NOT DISTINCT FROM l.quantity
                     AND coalesce(v.price, p.price) = l.unit_price AS same,
@@ -129,7 +129,7 @@ def upgrade() -> None:
                 FROM request AS r
                 CROSS JOIN jsonb_to_recordset(r.lines) AS l (
                     product_id uuid, variant_id uuid, quantity integer, unit_price numeric,
-                    discount_amount numeric, tax_amount numeric
+                    discount_amount numeric, tax_amount numeric, tax_included boolean
                 )
                 JOIN products AS p ON p.id = l.product_id
                 LEFT JOIN product_variants AS v ON v.id = l.variant_id
@@ -231,11 +231,12 @@ def upgrade() -> None:
             items AS (
                 INSERT INTO order_items (
                     order_id, product_id, variant_id, product_name, variant_name, sku, quantity,
-                    unit_price, subtotal, discount_amount, tax_amount, image_url
+                    unit_price, subtotal, discount_amount, tax_amount, tax_included, image_url
                 )
                 SELECT
                     a.order_id, l.product_id, l.variant_id, l.product_name, l.variant_name, l.sku,
                     l.quantity, l.unit_price, l.quantity * l.unit_price, l.discount_amount, l.tax_amount,
+                    l.tax_included,
                     (
                         SELECT pi.url
                         FROM product_images AS pi
