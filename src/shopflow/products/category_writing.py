@@ -38,7 +38,8 @@ async def update_category(
 
     Raises:
         VersionConflictError: when it has another version than the one expected; None takes any.
-        InvalidInputError, SlugTakenError: as `create_category`.
+        InvalidInputError: naming the field that cannot be.
+        SlugTakenError: when another category has the slug.
         NotFoundError: when there is no such category.
     """
     given = check_fields(changes)
