@@ -32,6 +32,22 @@ WRITTEN_OUT = {"Environment", "Work"}
 # Met by the commands alone, as what they are derived from; and by the sandbox's own server.
 NOT_FOR_PROGRAMS = ("shopflow.postgres.", "shopflow.demo.")
 SANDBOX_SERVER = "shopflow.orders.payments.sandbox_books"
+# What the code below an operation can raise, and what it is given here cannot.
+NOT_REACHED = {
+    # Pieces cannot be too few for what was counted.
+    "shop.products.stock.set": {"InsufficientStockError"},
+    # The changes are ShopFlow's own.
+    "shop.products.variants.deactivate": {"InvalidInputError"},
+    "shop.products.brands.deactivate": {"InvalidInputError"},
+    # Keys, payments and amounts are those of operations that are there.
+    "shop.orders.payments.recover": {"NotFoundError", "PaymentKeyTakenError"},
+    "shop.orders.payments.handle_webhook": {"InvalidInputError", "PaymentKeyTakenError"},
+    "shop.orders.payments.expire_authorizations": {
+        "InvalidInputError",
+        "NotFoundError",
+        "PaymentKeyTakenError",
+    },
+}
 operation = pytest.mark.parametrize("operation", EVERY, ids=lambda each: each.name)
 
 
@@ -61,7 +77,9 @@ def test_an_operation_documents_the_errors_that_its_code_raises(operation: Opera
         for error in raised_by(operation.function)
         if not issubclass(error, GENERAL) and not documented & set(error.__mro__)
     }
-    assert not missing, f"{operation.name} can raise what its docstring does not name"
+    assert missing == NOT_REACHED.get(operation.name, set()), (
+        f"{operation.name} can raise what its docstring does not name"
+    )
 
 
 @operation
@@ -98,9 +116,7 @@ def test_what_operations_take_and_return_can_be_imported() -> None:
 
 def test_every_error_has_the_one_base_and_can_be_imported() -> None:
     public = {id(each) for names in public_names.exported().values() for each in names.values()}
-    for error in public_names.errors():
-        if error.__module__ == SANDBOX_SERVER:
-            continue
+    for error in (each for each in public_names.errors() if each.__module__ != SANDBOX_SERVER):
         assert issubclass(error, ShopflowError), error
         if not error.__module__.startswith(NOT_FOR_PROGRAMS):
             assert id(error) in public, f"export {error.__name__} from its package"

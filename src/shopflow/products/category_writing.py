@@ -75,6 +75,7 @@ async def move_category(
         expected_version: the version that was read; None moves whatever is there.
 
     Raises:
+        InvalidInputError: for a `sort_order` that cannot be.
         CategoryCycleError: when the new parent is the category itself or below it.
         VersionConflictError: when somebody else has changed it since.
         NotFoundError: when there is no such category or parent.
