@@ -32,6 +32,7 @@ Besides what is listed with it, every operation raises
 - `PoolTimeoutError` when no connection came free within `pool_timeout`;
 - `ServerError` when the server cannot be reached, and `CommitOutcomeUnknownError` when the connection was lost during COMMIT, so that nobody knows whether it took effect;
 - `TransactionConflictError` when a transaction was tried again and others got in the way each time; nothing was changed;
+- `MigrationError` when the schema is not up, or not this ShopFlow's;
 - `ConstraintViolatedError` when a rule of the database without an error of its own was broken, such as one of your own tables;
 - `psycopg.Error` for what ends a statement from outside: `lock_timeout`, `statement_timeout`, a lost connection.
 """
