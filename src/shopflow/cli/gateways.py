@@ -1,5 +1,6 @@
 """Where a command finds the shop's payment gateways: a Python name, imported."""
 
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 
@@ -10,12 +11,16 @@ from shopflow.orders.payments.gateway import Gateways
 def load(place: str) -> Gateways:
     """Return the gateways at `package.module:name`, calling it when it is a function.
 
+    The module may be in the working directory, as with `python -m`.
+
     Raises:
         ConfigurationError: when there is no such thing, or it is no mapping.
     """
     module, _, name = place.partition(":")
     if not module or not name:
         raise ConfigurationError(f"gateways must be package.module:name, not {place!r}")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
     try:
         found = getattr(import_module(module), name)
     except (ImportError, AttributeError) as error:

@@ -85,7 +85,10 @@ async def register_consumer(
 
 
 async def list_consumers(connection: AsyncConnection[Any]) -> list[Consumer]:
-    """Return every consumer, webhooks and Python ones, by name; without secrets."""
+    """Return every consumer, webhooks and Python ones, by name; without secrets.
+
+    Raises nothing of its own.
+    """
     return await QUERIES["list_consumers"].rows(connection, Consumer)
 
 

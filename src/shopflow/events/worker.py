@@ -92,6 +92,9 @@ class Worker:
             concurrency: how many deliveries may be under way for each consumer.
             jobs: what to do now and then.
             webhooks: whether to send webhooks; Python consumers are those added to this worker.
+
+        Raises:
+            InvalidInputError: for a concurrency below 1.
         """
         if concurrency < 1:
             raise InvalidInputError("concurrency", concurrency, "must be at least 1")
@@ -142,7 +145,10 @@ class Worker:
         return self._stopping
 
     def stop(self) -> None:
-        """Have `run` take nothing more and return once what is under way has ended."""
+        """Have `run` take nothing more and return once what is under way has ended.
+
+        Raises nothing of its own.
+        """
         self._stopping = True
         self._wake.set()
 
@@ -170,7 +176,8 @@ class Worker:
         """Deliver what is due now, run the jobs that are, and return; a failure is left for later.
 
         Raises:
-            InvalidInputError, ServerError, psycopg.Error: as `run`; and when the server goes away.
+            InvalidInputError: when a consumer has the name of a webhook.
+            ServerError, psycopg.Error: when the server cannot be reached, or goes away.
         """
         await self._register()
         self._counts.clear()

@@ -109,7 +109,8 @@ async def check_stock(connection: AsyncConnection[Any]) -> list[StockMismatch]:
     """Return every stock that does not add up: none, unless somebody turned the triggers off.
 
     It sees one moment of the shop, blocks nobody, and may take as long as it takes: reads all
-    movements. Inside a transaction statement_timeout is off until that ends.
+    movements. Inside a transaction statement_timeout is off until that ends. Raises nothing of its
+    own.
     """
     await QUERIES["check_stock_session"].execute(connection)
     return await QUERIES["check_stock"].rows(connection, StockMismatch)

@@ -161,6 +161,9 @@ class Payments:
         return await taking.expire_authorizations(self._pool, self.gateways)
 
     async def close(self) -> None:
-        """Close the gateways; the shop does it when it is closed."""
+        """Close the gateways; the shop does it when it is closed.
+
+        Raises nothing of its own.
+        """
         for gateway in self.gateways.values():
             await gateway.close()
