@@ -27,8 +27,8 @@ GENERAL = (
     ServerError,
     TransactionConflictError,
 )
-# Of a setting's type, and of what run_transaction is given: written out where they are used.
-WRITTEN_OUT = {"Environment", "Work"}
+# A setting's type, what run_transaction is given, a text with a length: nobody has to name them.
+WRITTEN_OUT = {"Environment", "Work", "Reference"}
 # Met by the commands alone, as what they are derived from; and by the sandbox's own server.
 NOT_FOR_PROGRAMS = ("shopflow.postgres.", "shopflow.demo.")
 SANDBOX_SERVER = "shopflow.orders.payments.sandbox_books"
