@@ -1,7 +1,7 @@
 """Orders (§2.4, §4.4): pricing, placing, paying, sending, taking back, cancelling, reading."""
 
 from shopflow.orders.addresses import Address
-from shopflow.orders.cancelling import Cancellation, RefundDue
+from shopflow.orders.cancelling import Cancellation
 from shopflow.orders.checkout import Checkout
 from shopflow.orders.errors import (
     EmptyCartError,
@@ -32,6 +32,7 @@ from shopflow.orders.models import (
 )
 from shopflow.orders.quotes import Quote, QuoteLine, QuoteRequest
 from shopflow.orders.returns import Returned, ReturnLine, ReturnRequest
+from shopflow.orders.settling import RefundDue
 from shopflow.orders.shipments import Parcel
 from shopflow.orders.states import FulfillmentStatus, PaymentStatus, Status
 from shopflow.orders.tax_rates import StoredTaxRate

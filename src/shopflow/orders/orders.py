@@ -219,14 +219,28 @@ class Orders:
     async def return_items(
         self, request: ReturnRequest, *, actor: UserId | None = None
     ) -> Returned:
-        """Take goods back and say what they are worth; see `returns.return_items`."""
-        return await returns.return_items(self._pool, request, actor=actor)
+        """Take goods back and refund what they are worth; see `returns.return_items`."""
+        return await returns.return_items(self._pool, self.payments.gateways, request, actor=actor)
 
     async def cancel(
-        self, order_id: OrderId, *, reason: str | None = None, actor: UserId | None = None
+        self,
+        order_id: OrderId,
+        *,
+        reason: str | None = None,
+        give_back: bool = True,
+        close_order: bool = False,
+        actor: UserId | None = None,
     ) -> Cancellation:
-        """Cancel an order and say what its payments need; see `cancelling.cancel`."""
-        return await cancelling.cancel(self._pool, order_id, reason=reason, actor=actor)
+        """Cancel an order and give its money back; see `cancelling.cancel`."""
+        return await cancelling.cancel(
+            self._pool,
+            self.payments.gateways,
+            order_id,
+            reason=reason,
+            give_back=give_back,
+            close_order=close_order,
+            actor=actor,
+        )
 
     async def expire_unpaid(self, older_than: timedelta) -> int:
         """Cancel what was not paid in time; see `expiring.expire_unpaid_orders`."""

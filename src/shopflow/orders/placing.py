@@ -192,6 +192,7 @@ def _order(n: int, checkout: Checkout, quote: Quote) -> dict[str, object] | Shop
                 "unit_price": line.unit_price,
                 "discount_amount": line.discount_amount,
                 "tax_amount": line.tax_amount,
+                "tax_included": line.tax_included,
             }
             for line in quote.lines
         ],

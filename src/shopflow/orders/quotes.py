@@ -28,8 +28,8 @@ class QuoteLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line of a cart as it would be ordered now.
 
     `unit_price` is that of now, `cart_price` the one when the line was last written. `available`
-    is what can be bought: None without limit, 0 for what is no longer for sale. `tax_amount` is
-    added to the price or contained in it.
+    is what can be bought: None without limit, 0 for what is no longer for sale. `tax_included`
+    says that the price contains `tax_amount`; otherwise it is added.
     """
 
     product_id: ProductId
@@ -44,6 +44,7 @@ class QuoteLine(msgspec.Struct, frozen=True, kw_only=True):
     subtotal: Decimal
     discount_amount: Decimal
     tax_amount: Decimal
+    tax_included: bool
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):

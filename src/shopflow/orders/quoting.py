@@ -317,6 +317,7 @@ def _quote(request: QuoteRequest, cart: _Cart, totals: Totals) -> Quote:
                 subtotal=amounts.subtotal,
                 discount_amount=amounts.discount_amount,
                 tax_amount=amounts.tax_amount,
+                tax_included=amounts.tax_included,
             )
             for line, amounts in zip(cart.lines, totals.lines, strict=True)
         ),

@@ -18,21 +18,28 @@ def upgrade() -> None:
         """
         CREATE FUNCTION apply_stock_movements() RETURNS trigger
         LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+        DECLARE
+            of_variants boolean;
         BEGIN
             PERFORM set_config('shopflow.stock_in_step', 'on', true);
-            -- Locked in the order in which everybody does: variants by id, then products by id.
-            PERFORM FROM product_variants
-            WHERE id IN (SELECT variant_id FROM moved) ORDER BY id FOR NO KEY UPDATE;
+            of_variants := EXISTS (SELECT FROM moved WHERE variant_id IS NOT NULL);
+            -- Locked in the order in which everybody does: variants by id, then products by id, those
+            -- of the variants among them, whose sum is going to change.
+            IF of_variants THEN
+                PERFORM FROM product_variants
+                WHERE id IN (SELECT variant_id FROM moved) ORDER BY id FOR NO KEY UPDATE;
+            END IF;
             PERFORM FROM products
-            WHERE id IN (SELECT product_id FROM moved WHERE variant_id IS NULL)
-            ORDER BY id FOR NO KEY UPDATE;
-            UPDATE product_variants AS v
-            SET stock_quantity = v.stock_quantity + m.change
-            FROM (
-                SELECT variant_id, sum(change) AS change
-                FROM moved WHERE variant_id IS NOT NULL GROUP BY variant_id
-            ) AS m
-            WHERE v.id = m.variant_id AND m.change <> 0;
+            WHERE id IN (SELECT product_id FROM moved) ORDER BY id FOR NO KEY UPDATE;
+            IF of_variants THEN
+                UPDATE product_variants AS v
+                SET stock_quantity = v.stock_quantity + m.change
+                FROM (
+                    SELECT variant_id, sum(change) AS change
+                    FROM moved WHERE variant_id IS NOT NULL GROUP BY variant_id
+                ) AS m
+                WHERE v.id = m.variant_id AND m.change <> 0;
+            END IF;
             UPDATE products AS p
             SET stock_quantity = p.stock_quantity + m.change
             FROM (
