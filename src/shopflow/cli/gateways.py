@@ -3,9 +3,14 @@
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from typing import Annotated
+
+import cyclopts
 
 from shopflow.errors import ConfigurationError
 from shopflow.orders.payments.gateway import Gateways
+
+Place = Annotated[str | None, cyclopts.Parameter(env_var="SHOPFLOW_GATEWAYS")]
 
 
 def load(place: str) -> Gateways:

@@ -1,12 +1,11 @@
 """`shopflow payments`: what a crash or a lost answer left open, finished."""
 
 import asyncio
-from typing import Annotated
 
 import cyclopts
 
 from shopflow import settings as settings_module
-from shopflow.cli.gateways import load
+from shopflow.cli.gateways import Place, load
 from shopflow.cli.output import show_json, show_table
 from shopflow.cli.target import require_running
 from shopflow.orders.payments.recovery import OLDER_THAN, Recovery
@@ -21,7 +20,7 @@ def recover(
     *,
     older_than: float = OLDER_THAN,
     dry_run: bool = False,
-    gateways: Annotated[str | None, cyclopts.Parameter(env_var="SHOPFLOW_GATEWAYS")] = None,
+    gateways: Place = None,
     json: bool = False,
 ) -> int:
     """Ask the gateways what became of operations without an outcome, and finish them.

@@ -3,12 +3,9 @@
 import asyncio
 import logging
 import signal
-from typing import Annotated
-
-import cyclopts
 
 from shopflow import settings as settings_module
-from shopflow.cli.gateways import load
+from shopflow.cli.gateways import Place, load
 from shopflow.cli.output import show_json, show_pairs, tell
 from shopflow.cli.target import require_running
 from shopflow.events.worker import CONCURRENCY, Done, Worker
@@ -21,7 +18,7 @@ def worker(
     *,
     once: bool = False,
     concurrency: int = CONCURRENCY,
-    gateways: Annotated[str | None, cyclopts.Parameter(env_var="SHOPFLOW_GATEWAYS")] = None,
+    gateways: Place = None,
     json: bool = False,
 ) -> None:
     """Send webhooks and run the periodic jobs until Ctrl-C or SIGTERM; several share the work.

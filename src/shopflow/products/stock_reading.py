@@ -9,9 +9,9 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
+from shopflow.cursors import Page, check_limit, decode, encode
 from shopflow.ids import ProductId, VariantId
 from shopflow.products.checks import LARGEST_STOCK, check_integer
-from shopflow.products.cursors import Page, check_limit, decode, encode
 from shopflow.products.detail import QUERIES
 from shopflow.products.stock_models import LowStock, Movement, StockMismatch
 
