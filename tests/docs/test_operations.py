@@ -39,7 +39,15 @@ NOT_REACHED = {
     # The changes are ShopFlow's own.
     "shop.products.variants.deactivate": {"InvalidInputError"},
     "shop.products.brands.deactivate": {"InvalidInputError"},
-    # Keys, payments and amounts are those of operations that are there.
+    # Keys, payments and amounts are ShopFlow's own, looked up under the order's lock.
+    "shop.orders.cancel": {"PaymentKeyTakenError"},
+    "shop.orders.return_items": {
+        "PaymentAmountError",
+        "PaymentKeyTakenError",
+        "PaymentRefusedError",
+    },
+    # Raised when a job runs, which logs it.
+    "shop.events.standard_jobs": {"InvalidInputError", "NotFoundError", "PaymentKeyTakenError"},
     "shop.orders.payments.recover": {"NotFoundError", "PaymentKeyTakenError"},
     "shop.orders.payments.handle_webhook": {"InvalidInputError", "PaymentKeyTakenError"},
     "shop.orders.payments.expire_authorizations": {
