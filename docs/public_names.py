@@ -77,13 +77,22 @@ def _named(
         if inspect.isclass(found):
             home = import_module(found.__module__)
             for kind in found.__mro__[:-1]:
-                for written in vars(kind).get("__annotations__", {}).values():
+                for written in _annotations(kind):
                     yield from _named(f"{where}, {name}", str(written), home, seen)
         else:
             # An alias: what it is made of is where it was written.
             for part in get_args(found):
                 if inspect.isclass(part):
                     yield from _named(where, part.__name__, import_module(part.__module__), seen)
+
+
+def _annotations(kind: type) -> Iterator[object]:
+    """Return those of the fields, and what a protocol's methods are called with and answer."""
+    yield from vars(kind).get("__annotations__", {}).values()
+    if getattr(kind, "_is_protocol", False):
+        for method in vars(kind).values():
+            if inspect.isfunction(method) and not method.__name__.startswith("_"):
+                yield from method.__annotations__.values()
 
 
 def _ours(found: object, module: ModuleType) -> bool:

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(sh|sh &|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # What documents listen at; others on this machine may use these, so each run takes free ones.
 PORT = re.compile(r"\b87[0-9]{2}\b")
-SAVED_AS = re.compile(r"Save (?:this|it) as `([a-z_]+\.py)`")
+SAVED_AS = re.compile(r"[Ss]ave (?:this|it) as `([a-z_]+\.py)`")
 
 pytestmark = pytest.mark.acceptance
 
@@ -120,7 +120,7 @@ def test_the_tutorial(workplace: dict[str, str]) -> None:
         assert rule in seen
     assert "to ship" in seen
     assert "succeeded order confirmed" in seen
-    assert "came back, worth" in seen
+    assert re.search(r"came back, refunded: \d+\.\d\d succeeded", seen)
     assert "pending → confirmed → processing → shipped → delivered" in seen
 
 
@@ -173,3 +173,43 @@ def test_how_to_use_accounts(workplace: dict[str, str]) -> None:
     assert "used twice, sessions left: 0" in seen
     assert "held: addresses, carts, coupons_used" in seen
     assert "asked for it by mail" in seen
+
+
+def test_how_to_take_payments(workplace: dict[str, str]) -> None:
+    seen = follow(workplace, ROOT / "docs" / "howto" / "take-payments.md")
+    assert "first card: declined card_declined" in seen
+    assert "sent twice, one payment: True" in seen
+    assert "capture: succeeded confirmed paid" in seen
+    assert "refund: succeeded partially_refunded" in seen
+    assert "capture: unknown" in seen
+    assert "asked" in seen
+    assert "1 operation looked at, 0 still open" in seen
+    # Two authorizations and captures, one of them declined, and a refund: each of them once.
+    told = {
+        line.split()[0] for line in seen.splitlines() if re.match(r"event_\d+ (applied|dup)", line)
+    }
+    assert len(told) >= 5
+
+
+def test_how_to_tell_others_what_happens(workplace: dict[str, str]) -> None:
+    document = ROOT / "docs" / "howto" / "webhooks-and-worker.md"
+    seen = follow(workplace, document)
+    # From the receiver, which has checked the signatures.
+    for event in ("order.placed", "order.confirmed", "payment.captured"):
+        assert re.search(rf"^{re.escape(event)} [0-9a-f-]{{36}} ", seen, re.MULTILINE)
+    assert "0 events will be tried again" in seen
+    assert re.search(r"^booked \d{6}-\S+ \d+\.\d\d$", seen, re.MULTILINE)
+
+
+def test_the_workers_unit_runs_a_command_that_there_is(workplace: dict[str, str]) -> None:
+    text = (ROOT / "docs" / "howto" / "webhooks-and-worker.md").read_text(encoding="utf-8")
+    unit = text.split("```ini\n")[1].split("```")[0]
+    (command,) = re.findall(r"^ExecStart=/srv/shop/\.venv/bin/(.*)$", unit, re.MULTILINE)
+    assert "Usage" in run(workplace, f"{command} --help")
+
+
+def test_how_to_set_coupons_shipping_and_tax(workplace: dict[str, str]) -> None:
+    document = ROOT / "docs" / "howto" / "promotions-shipping-tax.md"
+    seen = follow(workplace, document)
+    assert document.read_text(encoding="utf-8").split("```text\n")[1].split("```")[0] in seen
+    assert "flat: 20.00 + 1.60 = 21.60" in seen

@@ -27,8 +27,8 @@ GENERAL = (
     ServerError,
     TransactionConflictError,
 )
-# Of a setting's type, and of what run_transaction is given: written out where they are used.
-WRITTEN_OUT = {"Environment", "Work"}
+# A setting's type, what run_transaction is given, a text with a length: nobody has to name them.
+WRITTEN_OUT = {"Environment", "Work", "Reference"}
 # Met by the commands alone, as what they are derived from; and by the sandbox's own server.
 NOT_FOR_PROGRAMS = ("shopflow.postgres.", "shopflow.demo.")
 SANDBOX_SERVER = "shopflow.orders.payments.sandbox_books"
@@ -39,7 +39,15 @@ NOT_REACHED = {
     # The changes are ShopFlow's own.
     "shop.products.variants.deactivate": {"InvalidInputError"},
     "shop.products.brands.deactivate": {"InvalidInputError"},
-    # Keys, payments and amounts are those of operations that are there.
+    # Keys, payments and amounts are ShopFlow's own, looked up under the order's lock.
+    "shop.orders.cancel": {"PaymentKeyTakenError"},
+    "shop.orders.return_items": {
+        "PaymentAmountError",
+        "PaymentKeyTakenError",
+        "PaymentRefusedError",
+    },
+    # Raised when a job runs, which logs it.
+    "shop.events.standard_jobs": {"InvalidInputError", "NotFoundError", "PaymentKeyTakenError"},
     "shop.orders.payments.recover": {"NotFoundError", "PaymentKeyTakenError"},
     "shop.orders.payments.handle_webhook": {"InvalidInputError", "PaymentKeyTakenError"},
     "shop.orders.payments.expire_authorizations": {

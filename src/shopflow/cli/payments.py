@@ -72,7 +72,8 @@ def _show(done: Recovery) -> None:
             ),
         )
     said = "would be looked at" if done.dry_run else "looked at"
+    looked = "1 operation" if len(done.operations) == 1 else f"{len(done.operations)} operations"
     print(
-        f"{len(done.operations)} operations {said}, {done.open} still open;"
+        f"{looked} {said}, {done.open} still open;"
         f" events: {done.events_applied} applied, {done.events_waiting} waiting"
     )

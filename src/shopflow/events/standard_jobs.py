@@ -23,7 +23,7 @@ def standard_jobs(settings: Settings, gateways: Gateways) -> tuple[Job, ...]:
     """Return what every worker does now and then.
 
     Each gateway has jobs of its own, so that a worker that has it does them, and a slow one does
-    not hold up another.
+    not hold up another. Raises nothing of its own.
 
     Args:
         settings: `guest_cart_days`, `user_cart_days` and `unpaid_order_minutes` say what is old; 0

@@ -36,7 +36,7 @@ from shopflow.orders.settling import RefundDue
 from shopflow.orders.shipments import Parcel
 from shopflow.orders.states import FulfillmentStatus, PaymentStatus, Status
 from shopflow.orders.tax_rates import StoredTaxRate
-from shopflow.orders.taxes import TableTaxes, Taxation, Taxes, TaxRate
+from shopflow.orders.taxes import Sale, TableTaxes, Tax, TaxableLine, Taxation, Taxes, TaxRate
 from shopflow.orders.totals import LineTotals, ShippingPrice, Totals
 from shopflow.orders.tracking import Tracking
 from shopflow.promotions import CouponRefusedError
@@ -77,6 +77,7 @@ __all__ = [
     "ReturnLine",
     "ReturnRequest",
     "Returned",
+    "Sale",
     "Shipment",
     "ShipmentItem",
     "ShippingPrice",
@@ -85,7 +86,9 @@ __all__ = [
     "StatusChange",
     "StoredTaxRate",
     "TableTaxes",
+    "Tax",
     "TaxRate",
+    "TaxableLine",
     "Taxation",
     "Taxes",
     "Totals",

@@ -1,7 +1,7 @@
 """Products and what belongs to them (§2.2): reading (§4.1, §4.2), writing, stock and reviews."""
 
+from shopflow.cursors import Page
 from shopflow.products.admin_models import AdminProduct, AdminVariant, Brand, Category
-from shopflow.products.cursors import Page
 from shopflow.products.errors import (
     AlreadyReviewedError,
     CategoryCycleError,
