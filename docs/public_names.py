@@ -153,7 +153,7 @@ def _showable(found: object) -> bool:
 def _shown(name: str, found: Any) -> str:
     parts = [f"### `{name}`\n"]
     if not inspect.isclass(found):
-        parts.append(f"```python\n{name} = {_alias(found)}\n```\n")
+        parts.append(f"{_alias(found)}\n")
         return "\n".join(parts)
     said = docstrings.read(found)
     if issubclass(found, msgspec.Struct):
@@ -213,7 +213,9 @@ def _written(struct: type, name: str) -> str:
 
 def _alias(found: Any) -> str:
     if get_origin(found) is Literal:
-        return f"Literal[{', '.join(map(repr, get_args(found)))}]"
+        return "One of " + ", ".join(f'`"{value}"`' for value in get_args(found)) + "."
     if isinstance(found, UnionType):
-        return " | ".join(getattr(part, "__name__", str(part)) for part in get_args(found))
-    return re.sub(r"\b(?:[a-z_]+\.)+", "", str(found))
+        parts = (getattr(part, "__name__", str(part)) for part in get_args(found))
+        return "One of " + ", ".join(f"`{part}`" for part in parts) + "."
+    written = re.sub(r"\b(?:[a-z_]+\.)+", "", str(found))
+    return f"`{written}`"
