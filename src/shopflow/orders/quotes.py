@@ -9,6 +9,7 @@ import msgspec
 from shopflow.ids import CartId, CouponId, ProductId, ShippingMethodId, UserId, VariantId
 from shopflow.orders.errors import PriceChange, Shortage
 from shopflow.orders.totals import ShippingPrice, Totals
+from shopflow.promotions.models import Coupon
 
 
 class QuoteRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +61,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     user_email: str | None
     coupon_id: CouponId | None
     coupon_code: str | None
+    coupon: Coupon | None
     lines: tuple[QuoteLine, ...]
     shipping: ShippingPrice | None
     totals: Totals
