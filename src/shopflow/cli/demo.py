@@ -16,7 +16,9 @@ from shopflow.cli.target import refuse_production, require_running
 from shopflow.postgres.pool import Pool
 from shopflow.settings import Settings
 
-app = cyclopts.App(name="demo", help="Try things out: a generated shop, an order, a gateway.")
+app = cyclopts.App(
+    name="demo", help="Try things out: a generated shop, an order, a payment gateway."
+)
 app.command(order)
 app.command("shopflow.cli.sandbox_gateway:gateway", name="gateway")
 

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "20261124100901"
-down_revision = "20261124100900"
+revision = "20261124100364"
+down_revision = "20261124100362"
 
 CONDITION = "NOT tax_included OR tax_amount <= subtotal - discount_amount"
 

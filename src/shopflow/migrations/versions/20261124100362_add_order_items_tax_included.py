@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "20261124100900"
-down_revision = "20261124100760"
+revision = "20261124100362"
+down_revision = "20261124100360"
 
 
 def upgrade() -> None:
