@@ -1,5 +1,6 @@
 """A shop opened by several programs, a real gateway with faults, and everybody who works in it."""
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -23,6 +24,7 @@ from shopflow.ids import (
     VariantId,
 )
 from shopflow.orders.models import PlacedOrder
+from shopflow.orders.payments.gateway import Kind
 from shopflow.orders.payments.sandbox_server import SandboxServer
 from shopflow.orders.payments.sandbox_webhooks import Delivery
 from shopflow.settings import Settings
@@ -35,6 +37,35 @@ Goods = tuple[ProductId, VariantId | None]
 COUPONS = ("LIMITED", "ONCE", "FIRST", "ALWAYS", "SHIPPING")
 
 
+class Gateway(SandboxServer):
+    """A sandbox that can tell when nothing is under way in it any more."""
+
+    def __init__(self) -> None:
+        super().__init__(api_key=API_KEY, webhook_secret=SECRET)
+        self._at_work = 0
+        self._idle = asyncio.Condition()
+
+    async def _call(
+        self, request: web.Request, kind: Kind, authorization: str | None
+    ) -> web.StreamResponse:
+        self._at_work += 1
+        try:
+            return await super()._call(request, kind, authorization)
+        finally:
+            async with self._idle:
+                self._at_work -= 1
+                self._idle.notify_all()
+
+    async def calm(self) -> None:
+        """Answer everything, meet no more faults, and deliver every webhook."""
+        self._planned.clear()
+        while self._at_work or self.webhooks._under_way:
+            self.release()
+            async with self._idle:
+                await self._idle.wait_for(lambda: not self._at_work)
+            await self.webhooks.drain()
+
+
 class World(msgspec.Struct):
     """What the workers share; ids are only ever added.
 
@@ -44,7 +75,7 @@ class World(msgspec.Struct):
     """
 
     programs: list[Shop]
-    server: SandboxServer
+    server: Gateway
     goods: list[Goods]
     short_lived: list[ProductId]
     users: list[tuple[UserId, str]]
@@ -69,7 +100,7 @@ class World(msgspec.Struct):
 @asynccontextmanager
 async def opened(settings: Settings, programs: int) -> AsyncIterator[World]:
     """Open the shop so often, with a gateway whose webhooks come twice and in the wrong order."""
-    server = SandboxServer(api_key=API_KEY, webhook_secret=SECRET)
+    server = Gateway()
     await server.start()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(server.stop)
@@ -83,11 +114,11 @@ async def opened(settings: Settings, programs: int) -> AsyncIterator[World]:
         url = await stack.enter_async_context(_receiver(world))
         server.webhooks.delivery = Delivery(url=url, copies=2, reorder=True, delay=0.02)
         # Before the programs are closed: what is on its way would find nobody.
-        stack.push_async_callback(server.webhooks.drain)
+        stack.push_async_callback(server.calm)
         yield world
 
 
-async def _furnished(programs: list[Shop], server: SandboxServer) -> World:
+async def _furnished(programs: list[Shop], server: Gateway) -> World:
     shop = programs[0]
     goods: list[Goods] = [(await a_product(shop, stock_quantity=15), None)]
     goods += [(await a_product(shop, stock_quantity=60, price="7.35"), None) for _ in range(4)]
