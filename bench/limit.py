@@ -16,36 +16,37 @@ from shopflow.postgres.conninfo import conninfo
 from shopflow.postgres.embedded import Server
 from shopflow.settings import Settings
 
-# Whether `our_statement` answers a shortage with rows instead of an error, which ends pgbench's
-# client: only then can the limit run short of stock.
-ANSWERS_SHORTAGES = False
 # What Python would send for the order of cart n.
 REQUESTS = """
     TRUNCATE bench.requests;
     INSERT INTO bench.requests
-    SELECT c.n, jsonb_build_object(
+    SELECT c.n, jsonb_build_array(jsonb_build_object(
+        'n', 0,
         'cart_id', c.id,
         'user_id', c.user_id,
-        'customer_email', u.email,
         'idempotency_key', %(tag)s || '-' || c.n,
+        'fingerprint', repeat('00', 32),
+        'customer_email', u.email,
+        'currency_code', 'USD',
+        'saved', 0,
         'subtotal', l.subtotal,
+        'discount_amount', 0,
+        'shipping_amount', 0,
+        'tax_amount', 0,
+        'included_tax_amount', 0,
+        'total_amount', l.subtotal,
         'lines', l.lines,
         'addresses', %(addresses)s::jsonb
-    )
+    ))
     FROM bench.carts AS c
     JOIN users AS u ON u.id = c.user_id
     CROSS JOIN LATERAL (
         SELECT sum(ci.quantity * p.price) AS subtotal, jsonb_agg(jsonb_build_object(
             'product_id', p.id,
-            'variant_id', NULL,
-            'product_name', p.name,
-            'variant_name', NULL,
-            'sku', p.sku,
             'quantity', ci.quantity,
             'unit_price', p.price,
-            'subtotal', ci.quantity * p.price,
-            'image_url', (SELECT url FROM product_images AS i WHERE i.product_id = p.id),
-            'track_inventory', TRUE
+            'discount_amount', 0,
+            'tax_amount', 0
         )) AS lines
         FROM cart_items AS ci
         JOIN products AS p ON p.id = ci.product_id
@@ -54,28 +55,10 @@ REQUESTS = """
     WHERE c.n < %(orders)s;
     ANALYZE bench.requests;
 """
-# From which field of the request each parameter of our queries comes, and its type.
-FIELDS = {
-    "cart_id": ("cart_id", "uuid"),
-    "user_id": ("user_id", "uuid"),
-    "actor": ("user_id", "uuid"),
-    "customer_email": ("customer_email", "text"),
-    "idempotency_key": ("idempotency_key", "text"),
-    "subtotal": ("subtotal", "numeric"),
-    "total_amount": ("subtotal", "numeric"),
-    "lines": ("lines", "text"),
-    "addresses": ("addresses", "text"),
-    "country_code": ("country_code", "text"),
-    "state": ("state", "text"),
-    "shipping_method_id": ("shipping_method_id", "uuid"),
-    "reason": ("reason", "text"),
-}
-CONSTANTS = {
-    "currency_code": "'USD'",
-    "discount_amount": "0",
-    "shipping_amount": "0",
-    "tax_amount": "0",
-    "fingerprint": "sha256('')",
+# What `place_orders` of orders/queries.sql is called with, for the request `:n`.
+PARAMETERS = {
+    "batch": "(SELECT r.request FROM bench.requests AS r WHERE r.n = :n)",
+    "patient": "false",
 }
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 
@@ -89,21 +72,9 @@ class _Transaction(msgspec.Struct, frozen=True):
 
 
 def our_statement() -> str:
-    """Return what we send for the order of the request `:n` in `bench.requests`, for pgbench.
-
-    This is the one place to change, with `REQUESTS`, when the checkout becomes another: as
-    `SELECT place_orders(jsonb_build_array(request)) FROM bench.requests WHERE n = :n;`.
-    """
-    names = (
-        "lock_cart",
-        "get_placed_order",
-        "lock_stock",
-        "read_checkout",
-        "explain_change",
-        "write_order",
-    )
-    statements = (_inlined(QUERIES[name].sql.decode()) for name in names)
-    return "\n".join(["BEGIN;", *statements, "END;"])
+    """Return what we send for the order of the request `:n` in `bench.requests`, for pgbench."""
+    statement = QUERIES["place_orders"].sql.decode()
+    return _PARAMETER.sub(lambda found: PARAMETERS[found[1]], statement)
 
 
 def prepare(shop: Settings, orders: int, tag: str) -> None:
@@ -148,18 +119,6 @@ def run(shop: Settings, load: Load) -> Run:
     if len(logged) != each * load.callers:
         raise RuntimeError(f"pgbench placed {len(logged)} orders of {each * load.callers}")
     return _measured(logged, load.warm_up // load.callers)
-
-
-def _inlined(statement: str) -> str:
-    return _PARAMETER.sub(lambda found: _value(found[1]), statement).replace("%%", "%")
-
-
-def _value(name: str) -> str:
-    if name in CONSTANTS:
-        return CONSTANTS[name]
-    field, kind = FIELDS[name]
-    value = f"(r.request ->> '{field}')::{kind}"
-    return f"(SELECT {value} FROM bench.requests AS r WHERE r.n = :n)"  # noqa: S608 our own names
 
 
 def _lines(log: Path) -> Iterator[str]:

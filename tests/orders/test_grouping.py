@@ -19,6 +19,7 @@ from shopflow import (
     TransactionError,
 )
 from shopflow.ids import CartId, ProductId
+from shopflow.orders import grouping
 from shopflow.orders.errors import (
     EmptyCartError,
     IdempotencyKeyTakenError,
@@ -278,6 +279,21 @@ async def test_a_total_that_was_expected_holds_in_between(
     (change,) = refused.value.price_changes
     assert (change.cart_price, change.unit_price) == (Decimal("20.00"), Decimal("25.00"))
     assert await run(shop, "SELECT FROM orders") == []
+
+
+async def test_nobody_is_forgotten_who_comes_as_the_last_group_ends(
+    shop: Shop, filled: Filled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grouping, "GROUPS_UNDER_WAY", 1)
+    carts = iter(await many(filled, await a_product(shop, stock_quantity=1000), 80))
+
+    async def caller() -> None:
+        for cart_id in carts:
+            await shop.orders.place(order(cart_id))
+
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(caller() for _ in range(8)))
+    assert await run(shop, "SELECT count(*) FROM orders") == [(80,)]
 
 
 async def test_inside_a_transaction_it_is_refused(shop: Shop, filled: Filled) -> None:

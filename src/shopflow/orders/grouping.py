@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Coroutine, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from psycopg.errors import LockNotAvailable
@@ -99,6 +99,13 @@ class GroupCheckout:
             _start(self._groups, self._place_groups())
 
     async def _place_groups(self) -> None:
+        try:
+            await self._while_somebody_waits()
+        finally:
+            # Now, not when the task's callbacks run: who came in between would wake nobody.
+            self._groups.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    async def _while_somebody_waits(self) -> None:
         while group := self._next_group():
             try:
                 answers = await self._attempt(group, patient=False)

@@ -21,25 +21,29 @@ def upgrade() -> None:
         BEGIN
             PERFORM set_config('shopflow.stock_in_step', 'on', true);
             -- Locked in the order in which everybody does: variants by id, then products by id.
-            PERFORM FROM product_variants
-            WHERE id IN (SELECT variant_id FROM moved) ORDER BY id FOR NO KEY UPDATE;
-            PERFORM FROM products
-            WHERE id IN (SELECT product_id FROM moved WHERE variant_id IS NULL)
-            ORDER BY id FOR NO KEY UPDATE;
-            UPDATE product_variants AS v
-            SET stock_quantity = v.stock_quantity + m.change
-            FROM (
-                SELECT variant_id, sum(change) AS change
-                FROM moved WHERE variant_id IS NOT NULL GROUP BY variant_id
-            ) AS m
-            WHERE v.id = m.variant_id AND m.change <> 0;
-            UPDATE products AS p
-            SET stock_quantity = p.stock_quantity + m.change
-            FROM (
-                SELECT product_id, sum(change) AS change
-                FROM moved WHERE variant_id IS NULL GROUP BY product_id
-            ) AS m
-            WHERE p.id = m.product_id AND m.change <> 0;
+            IF EXISTS (SELECT FROM moved WHERE variant_id IS NOT NULL) THEN
+                PERFORM FROM product_variants
+                WHERE id IN (SELECT variant_id FROM moved) ORDER BY id FOR NO KEY UPDATE;
+                UPDATE product_variants AS v
+                SET stock_quantity = v.stock_quantity + m.change
+                FROM (
+                    SELECT variant_id, sum(change) AS change
+                    FROM moved WHERE variant_id IS NOT NULL GROUP BY variant_id
+                ) AS m
+                WHERE v.id = m.variant_id AND m.change <> 0;
+            END IF;
+            IF EXISTS (SELECT FROM moved WHERE variant_id IS NULL) THEN
+                PERFORM FROM products
+                WHERE id IN (SELECT product_id FROM moved WHERE variant_id IS NULL)
+                ORDER BY id FOR NO KEY UPDATE;
+                UPDATE products AS p
+                SET stock_quantity = p.stock_quantity + m.change
+                FROM (
+                    SELECT product_id, sum(change) AS change
+                    FROM moved WHERE variant_id IS NULL GROUP BY product_id
+                ) AS m
+                WHERE p.id = m.product_id AND m.change <> 0;
+            END IF;
             PERFORM set_config('shopflow.stock_in_step', '', true);
             RETURN NULL;
         END

@@ -26,28 +26,35 @@ def upgrade() -> None:
         #variable_conflict use_column
         DECLARE
             wanted uuid[];
+            buyers uuid[];
+            coupons_used uuid[];
             held uuid[];
             variants uuid[];
             products_sold uuid[];
-            coupons_used uuid[];
         BEGIN
             PERFORM require_read_committed('placing orders');
+            SELECT array_agg(r.cart_id), array_agg(r.user_id) FILTER (WHERE r.user_id IS NOT NULL),
+                array_agg(r.coupon_id) FILTER (WHERE r.coupon_id IS NOT NULL)
+            INTO wanted, buyers, coupons_used
+            FROM jsonb_to_recordset(batch) AS r (cart_id uuid, user_id uuid, coupon_id uuid);
+
             -- Everybody's order of locks: users, carts, variants, products, coupons; each by id.
             -- Users, because the order refers to them and a deletion takes the user before the cart.
             -- Where a coupon's rule is about the user, that user's orders come one after another.
-            PERFORM FROM users AS u
-            WHERE u.id IN (
-                SELECT r.user_id FROM jsonb_to_recordset(batch) AS r (user_id uuid, coupon_id uuid)
-                JOIN coupons AS c ON c.id = r.coupon_id
-                WHERE c.per_user_limit IS NOT NULL OR c.first_order_only
-            )
-            ORDER BY u.id FOR NO KEY UPDATE;
-            PERFORM FROM users AS u
-            WHERE u.id IN (SELECT r.user_id FROM jsonb_to_recordset(batch) AS r (user_id uuid))
-            ORDER BY u.id FOR KEY SHARE;
+            IF coupons_used IS NOT NULL THEN
+                PERFORM FROM users AS u
+                WHERE u.id IN (
+                    SELECT r.user_id
+                    FROM jsonb_to_recordset(batch) AS r (user_id uuid, coupon_id uuid)
+                    JOIN coupons AS c ON c.id = r.coupon_id
+                    WHERE c.per_user_limit IS NOT NULL OR c.first_order_only
+                )
+                ORDER BY u.id FOR NO KEY UPDATE;
+            END IF;
+            IF buyers IS NOT NULL THEN
+                PERFORM FROM users AS u WHERE u.id = ANY (buyers) ORDER BY u.id FOR KEY SHARE;
+            END IF;
 
-            SELECT array_agg(r.cart_id) INTO wanted
-            FROM jsonb_to_recordset(batch) AS r (cart_id uuid);
             IF patient THEN
                 held := ARRAY(
                     SELECT c.id FROM carts AS c WHERE c.id = ANY (wanted) ORDER BY c.id FOR UPDATE
@@ -60,17 +67,19 @@ def upgrade() -> None:
                 );
             END IF;
 
-            SELECT array_agg(l.variant_id), array_agg(p.id) INTO variants, products_sold
+            SELECT array_agg(l.variant_id) FILTER (WHERE l.variant_id IS NOT NULL), array_agg(p.id)
+            INTO variants, products_sold
             FROM jsonb_to_recordset(batch) AS r (cart_id uuid, lines jsonb)
             CROSS JOIN jsonb_to_recordset(r.lines) AS l (product_id uuid, variant_id uuid)
             JOIN products AS p ON p.id = l.product_id
             WHERE r.cart_id = ANY (held) AND p.track_inventory;
-            PERFORM FROM product_variants AS v WHERE v.id = ANY (variants) ORDER BY v.id FOR NO KEY UPDATE;
+            IF variants IS NOT NULL THEN
+                PERFORM FROM product_variants AS v WHERE v.id = ANY (variants)
+                ORDER BY v.id FOR NO KEY UPDATE;
+            END IF;
             PERFORM FROM products AS p WHERE p.id = ANY (products_sold) ORDER BY p.id FOR NO KEY UPDATE;
 
             -- An unlimited coupon takes no lock.
-            SELECT array_agg(r.coupon_id) INTO coupons_used
-            FROM jsonb_to_recordset(batch) AS r (coupon_id uuid) WHERE r.coupon_id IS NOT NULL;
             IF coupons_used IS NOT NULL THEN
                 PERFORM FROM coupons AS c WHERE c.id = ANY (coupons_used) AND c.usage_limit IS NOT NULL
                 ORDER BY c.id FOR NO KEY UPDATE;
@@ -276,7 +285,7 @@ def upgrade() -> None:
 
             uncouponed AS (
                 UPDATE carts AS c SET coupon_id = NULL
-                FROM accepted AS a WHERE c.id = a.cart_id AND c.coupon_id IS NOT NULL
+                FROM accepted AS a WHERE c.id = a.cart_id AND a.coupon_id IS NOT NULL
             )
 
             SELECT a.n, 'placed', NULL::jsonb, p.id, p.order_number::text, p.status::text,
