@@ -111,7 +111,7 @@ async def finish(world: World) -> None:
 
 async def deliver(world: World, books: Books) -> None:
     """Deliver what is left, failures tried again at once."""
-    while await run(world.shop, "SELECT FROM event_deliveries WHERE state = 'pending' LIMIT 1"):
+    while await run(world.shop, "SELECT 1 FROM event_deliveries WHERE state = 'pending' LIMIT 1"):
         await run(
             world.shop,
             "UPDATE event_deliveries SET next_attempt_at = now() WHERE state = 'pending'",
@@ -130,6 +130,8 @@ async def check(world: World, books: Books) -> None:
     # Each key that was answered is that order, and no order is without one.
     orders = await run(shop, "SELECT idempotency_key, id, total_amount FROM orders")
     answered = [(key, each.id, each.total_amount) for key, each in world.placed.items()]
+    unknown = {key: world.answers[key] for key, *_ in set(orders) - set(answered)}
+    assert unknown == {}
     assert sorted(orders) == sorted(answered)
     # The gateway has what we say that it has.
     kept = {row[0]: row[1:] for row in await run(shop, MONEY)}

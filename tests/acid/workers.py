@@ -253,21 +253,28 @@ async def checkout(worker: Worker, **changes: object) -> Checkout:
     return Checkout(**(given | changes))
 
 
-def note(worker: Worker, key: str, placed: PlacedOrder) -> None:
-    """A key is one order for ever, whoever asks."""
-    before = worker.world.placed.setdefault(key, placed)
+async def ordered(worker: Worker, shop: Shop, wanted: Checkout) -> PlacedOrder:
+    """Place it; a key is one order for ever, whoever asks."""
+    world, key = worker.world, wanted.idempotency_key
+    try:
+        placed = await shop.orders.place(wanted)
+    except Exception as error:
+        world.answers[key].append(error)
+        raise
+    before = world.placed.setdefault(key, placed)
     if before.id != placed.id:
         raise AssertionError(f"key {key} is order {before.id} and order {placed.id}")
     if before is placed:
-        worker.world.orders.append(placed.id)
+        world.orders.append(placed.id)
+    return placed
 
 
 @operation(18, *ORDER_REFUSALS, CartOwnerError)
 async def place(worker: Worker) -> None:
     wanted = await checkout(worker)
-    note(worker, wanted.idempotency_key, await worker.shop.orders.place(wanted))
+    await ordered(worker, worker.shop, wanted)
     if worker.chance.random() < 0.3:
-        note(worker, wanted.idempotency_key, await worker.shop.orders.place(wanted))
+        await ordered(worker, worker.shop, wanted)
 
 
 @operation(4, *ORDER_REFUSALS, CartOwnerError)
@@ -277,10 +284,9 @@ async def place_what_was_shown(worker: Worker) -> None:
         wanted.cart_id, shipping_method_id=wanted.shipping_method_id, country_code="DE"
     )
     shown = msgspec.structs.replace(wanted, expected_total=quote.totals.total_amount)
-    placed = await worker.shop.orders.place(shown)
+    placed = await ordered(worker, worker.shop, shown)
     if placed.total_amount != shown.expected_total:
         raise AssertionError("it costs another amount than was agreed to")
-    note(worker, wanted.idempotency_key, placed)
 
 
 @operation(4, *ORDER_REFUSALS, CartOwnerError)
@@ -288,11 +294,9 @@ async def place_twice_at_once(worker: Worker) -> None:
     """Through two programs, with one key."""
     wanted = await checkout(worker)
     both = await asyncio.gather(
-        *(shop.orders.place(wanted) for shop in worker.world.programs[:2]), return_exceptions=True
+        *(ordered(worker, shop, wanted) for shop in worker.world.programs[:2]),
+        return_exceptions=True,
     )
-    for each in both:
-        if isinstance(each, PlacedOrder):
-            note(worker, wanted.idempotency_key, each)
     for each in both:
         if isinstance(each, BaseException):
             raise each
@@ -302,14 +306,13 @@ async def place_twice_at_once(worker: Worker) -> None:
 async def place_and_go_away(worker: Worker) -> None:
     """Cancelled at any moment, and asked for again with the same key."""
     wanted = await checkout(worker)
-    placing = asyncio.create_task(worker.shop.orders.place(wanted))
+    placing = asyncio.create_task(ordered(worker, worker.shop, wanted))
     for _ in range(worker.chance.randint(0, 40)):
         await asyncio.sleep(0)
     placing.cancel()
     await asyncio.wait([placing])
-    if not placing.cancelled() and placing.exception() is None:
-        note(worker, wanted.idempotency_key, placing.result())
-    note(worker, wanted.idempotency_key, await worker.shop.orders.place(wanted))
+    if placing.cancelled() or placing.exception() is None:
+        await ordered(worker, worker.shop, wanted)
 
 
 @operation(5, NotFoundError, OrderStateError)

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
@@ -71,6 +71,7 @@ class World(msgspec.Struct):
 
     Attributes:
         placed: the order that each idempotency key was answered with.
+        answers: the errors that it was answered with.
         done: how often each operation succeeded, and what it was refused with.
     """
 
@@ -88,6 +89,7 @@ class World(msgspec.Struct):
     shipments: list[ShipmentId] = []
     reviews: list[ReviewId] = []
     placed: dict[str, PlacedOrder] = {}
+    answers: dict[str, list[Exception]] = msgspec.field(default_factory=lambda: defaultdict(list))
     done: Counter[str] = msgspec.field(default_factory=Counter)
     unexpected: list[BaseException] = []
 
