@@ -9,6 +9,7 @@ import random
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from decimal import Decimal
+from time import monotonic
 from typing import Any, get_args
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from shopflow.ids import CartId, OrderId, OrderItemId, UserId
 from shopflow.orders.checkout import Checkout
 from shopflow.orders.errors import (
     EmptyCartError,
+    IdempotencyKeyTakenError,
     LineQuantityError,
     OrderStateError,
     OutOfStockError,
@@ -45,6 +47,10 @@ from tests.catalogue import a_product, run
 from tests.orders.conftest import BERLIN
 from tests.users.conftest import PASSWORD, YORK
 
+class ErasedMeanwhileError(Exception):
+    """Of an erased person's order it is no longer known what it was placed by."""
+
+
 Operation = Callable[["Worker"], Awaitable[object]]
 OPERATIONS: list[tuple[int, Operation, tuple[type[Exception], ...]]] = []
 TOKENS = ("tok_visa", "tok_visa", "tok_visa", "tok_mastercard", "tok_declined")
@@ -52,12 +58,17 @@ BAD_TOKENS = ("tok_capture_declined", "tok_refund_declined", "tok_void_declined"
 # `late` is let go by another operation.
 FAULTS = get_args(Fault)
 CART_REFUSALS = (NotFoundError, NotForSaleError, CartOwnerError)
+ERASED = """
+SELECT id FROM orders
+WHERE idempotency_key = %(key)s AND customer_email = 'erased@erased.invalid'
+"""
 ORDER_REFUSALS = (
     NotFoundError,
     EmptyCartError,
     OutOfStockError,
     PriceChangedError,
     CouponRefusedError,
+    ErasedMeanwhileError,
 )
 
 
@@ -87,6 +98,7 @@ class Worker:
         for turn in range(operations):
             ((_, chosen, refusals),) = self.chance.choices(OPERATIONS, weights)
             name = chosen.__name__
+            begun = monotonic()
             try:
                 await chosen(self)
             except refusals as error:
@@ -96,6 +108,7 @@ class Worker:
                 raise
             else:
                 self.world.done[name] += 1
+            self.world.slowest = max(self.world.slowest, (monotonic() - begun, name))
 
     @property
     def shop(self) -> Shop:
@@ -258,8 +271,9 @@ async def ordered(worker: Worker, shop: Shop, wanted: Checkout) -> PlacedOrder:
     world, key = worker.world, wanted.idempotency_key
     try:
         placed = await shop.orders.place(wanted)
-    except Exception as error:
-        world.answers[key].append(error)
+    except IdempotencyKeyTakenError as error:
+        if await run(shop, ERASED, key=key):
+            raise ErasedMeanwhileError from error
         raise
     before = world.placed.setdefault(key, placed)
     if before.id != placed.id:
@@ -312,6 +326,7 @@ async def place_and_go_away(worker: Worker) -> None:
     placing.cancel()
     await asyncio.wait([placing])
     if placing.cancelled() or placing.exception() is None:
+        worker.world.abandoned[wanted.idempotency_key] = wanted
         await ordered(worker, worker.shop, wanted)
 
 

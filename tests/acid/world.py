@@ -2,16 +2,23 @@
 
 import asyncio
 import random
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
 
 import msgspec
+import psycopg
 from aiohttp import web
 
 import shopflow
-from shopflow import Shop, TransactionConflictError
+from shopflow import (
+    CommitOutcomeUnknownError,
+    PoolTimeoutError,
+    ServerError,
+    Shop,
+    TransactionConflictError,
+)
 from shopflow.ids import (
     CartId,
     OrderId,
@@ -23,6 +30,7 @@ from shopflow.ids import (
     UserId,
     VariantId,
 )
+from shopflow.orders.checkout import Checkout
 from shopflow.orders.models import PlacedOrder
 from shopflow.orders.payments.gateway import Kind
 from shopflow.orders.payments.sandbox_server import SandboxServer
@@ -34,6 +42,8 @@ from tests.orders.payments.conftest import API_KEY, SECRET, client
 from tests.users.conftest import PASSWORD, POLICY
 
 Goods = tuple[ProductId, VariantId | None]
+# What a caller gets while the server is gone or comes back.
+AWAY = (ServerError, PoolTimeoutError, CommitOutcomeUnknownError, psycopg.OperationalError)
 COUPONS = ("LIMITED", "ONCE", "FIRST", "ALWAYS", "SHIPPING")
 
 
@@ -71,7 +81,9 @@ class World(msgspec.Struct):
 
     Attributes:
         placed: the order that each idempotency key was answered with.
-        answers: the errors that it was answered with.
+        abandoned: what was asked for by somebody who went away, and then once more: the first may
+            have been under way in another program still when the second was refused.
+        slowest: how long an operation took at most, in seconds, and which.
         done: how often each operation succeeded, and what it was refused with.
     """
 
@@ -89,7 +101,8 @@ class World(msgspec.Struct):
     shipments: list[ShipmentId] = []
     reviews: list[ReviewId] = []
     placed: dict[str, PlacedOrder] = {}
-    answers: dict[str, list[Exception]] = msgspec.field(default_factory=lambda: defaultdict(list))
+    abandoned: dict[str, Checkout] = {}
+    slowest: tuple[float, str] = (0.0, "")
     done: Counter[str] = msgspec.field(default_factory=Counter)
     unexpected: list[BaseException] = []
 
@@ -170,7 +183,8 @@ async def _receiver(world: World) -> AsyncIterator[str]:
             await shop.orders.payments.handle_webhook(
                 "sandbox", request.headers, await request.read()
             )
-        except TransactionConflictError:
+        except (TransactionConflictError, *AWAY):
+            # It will come again.
             return web.Response(status=503)
         except Exception as error:  # noqa: BLE001 the test fails with it
             world.unexpected.append(error)
