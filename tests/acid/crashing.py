@@ -73,31 +73,35 @@ class Crashes:
         for _ in range(times):
             async with self._heard:
                 until = self._acknowledged + self._chance.randint(*between)
-                await self._heard.wait_for(lambda until=until: self._acknowledged >= until)
+                while self._acknowledged < until:
+                    await self._heard.wait()
             # Anywhere in what is being done at this moment.
             for _ in range(self._chance.randint(0, 20)):
                 await asyncio.sleep(0)
             if self._chance.random() < 0.5:
-                await self._kill_all()
+                self.kinds.append("server")
+                await kill_all(self._server)
             else:
                 self._kill_a_child()
-
-    async def _kill_all(self) -> None:
-        """Postmaster and children at once, as the machine would go down; start it again."""
-        self.kinds.append("server")
-        postmaster = psutil.Process(self._server.status().pid)
-        processes = [postmaster, *postmaster.children(recursive=True)]
-        for each in processes:
-            _kill(each.pid)
-        await asyncio.to_thread(psutil.wait_procs, processes, timeout=30)
-        await asyncio.to_thread(self._server.start)
 
     def _kill_a_child(self) -> None:
         """One that serves a client: the postmaster ends all others and recovers by itself."""
         self.kinds.append("child")
         children = psutil.Process(self._server.status().pid).children()
-        serving = [each for each in children if "127.0.0.1" in _title(each) or "[local]" in _title(each)]
+        serving = [
+            each for each in children if "127.0.0.1" in _title(each) or "[local]" in _title(each)
+        ]
         _kill(self._chance.choice(serving or children).pid)
+
+
+async def kill_all(server: Server) -> None:
+    """Kill postmaster and children at once, as the machine would go down; start it again."""
+    postmaster = psutil.Process(server.status().pid)
+    processes = [postmaster, *postmaster.children(recursive=True)]
+    for each in processes:
+        _kill(each.pid)
+    await asyncio.to_thread(psutil.wait_procs, processes, timeout=30)
+    await asyncio.to_thread(server.start)
 
 
 def _title(process: psutil.Process) -> str:

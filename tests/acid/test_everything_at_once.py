@@ -10,7 +10,6 @@ import os
 import random
 from collections import defaultdict
 from decimal import Decimal
-from time import monotonic
 from uuid import UUID
 
 import msgspec
@@ -53,11 +52,6 @@ class Books:
 
 
 @pytest.fixture
-def seed() -> int:
-    return int(os.environ.get("ACID_SEED") or random.SystemRandom().randrange(10**6))
-
-
-@pytest.fixture
 def roomy(settings: Settings) -> Settings:
     """Whoever waits for a lock or a connection gets it: the machine may be slow."""
     return msgspec.structs.replace(
@@ -74,7 +68,6 @@ def event_worker(shop: Shop, books: Books) -> EventWorker:
 async def test_everything_at_once(
     roomy: Settings, seed: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    print(f"ACID_SEED={seed} ACID_OPERATIONS={OPERATIONS}")
     # The books fail on purpose.
     caplog.set_level(logging.CRITICAL, "shopflow.events.worker")
     monkeypatch.setattr(events_worker, "pause_after", lambda *_: 0.02)
@@ -89,18 +82,13 @@ async def test_everything_at_once(
         async with asyncio.TaskGroup() as group:
             for number in range(WORKERS):
                 group.create_task(Worker(world, seed, number).work(OPERATIONS))
-        print("worked", monotonic())
         await finish(world)
-        print("finished", monotonic())
         for each in event_workers:
             each.stop()
         await asyncio.gather(*running)
-        print("stopped", monotonic())
         await deliver(world, books)
-        print("delivered", monotonic())
         await check(world, books)
-        print("checked", monotonic())
-    print(dict(sorted(world.done.items())), world.slowest)
+    print(dict(sorted(world.done.items())), world.slowest)  # noqa: T201 shown by -s
     assert len(world.placed) > WORKERS
 
 

@@ -6,6 +6,7 @@ import os
 import random
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from shopflow.orders.shipments import Parcel
 from shopflow.settings import Settings
 from tests.acid.crashing import Crashes, durable_server, for_programs, until_known
 from tests.acid.invariants import violations
-from tests.acid.world import World, opened
+from tests.acid.world import Goods, World, opened
 from tests.catalogue import run
 from tests.orders.conftest import order
 
@@ -50,13 +51,6 @@ def durable() -> Iterator[Settings]:
         yield settings
 
 
-@pytest.fixture
-def seed() -> int:
-    found = int(os.environ.get("ACID_SEED") or random.SystemRandom().randrange(10**6))
-    print(f"ACID_SEED={found}")
-    return found
-
-
 class Buyer:
     """A client that goes on through every crash, and repeats each request until it is answered."""
 
@@ -73,8 +67,8 @@ class Buyer:
                 await self._go_on(key, placed)
 
     async def _place(self, key: str) -> PlacedOrder | None:
-        lines = {self.world.goods[self.chance.randrange(5)]: self.chance.randint(1, 2)}
-        cart_id = await self._filled(key, lines)
+        goods = self.world.goods[self.chance.randrange(5)]
+        cart_id = await self._filled(key, goods, self.chance.randint(1, 2))
         checkout = order(cart_id, idempotency_key=key)
         try:
             # In any of the programs: also in another one than the first time.
@@ -88,19 +82,14 @@ class Buyer:
         await self.crashes.acknowledged()
         return placed
 
-    async def _filled(self, key: str, lines: dict[Any, int]) -> CartId:
+    async def _filled(self, key: str, goods: Goods, quantity: int) -> CartId:
         carts = self.chance.choice(self.world.programs).carts
-        cart_id = await until_known(lambda: carts.open(session_id=key))
-        for goods, quantity in lines.items():
-            # Adding is not to be repeated unseen: with an answer lost it may have happened.
-            while not (await until_known(lambda: carts.get(cart_id=cart_id))).items:
-                await until_known(lambda g=goods: self._once(carts.add(cart_id, *g)))
-            (item,) = (await until_known(lambda: carts.get(cart_id=cart_id))).items
-            await until_known(lambda q=quantity: carts.set_quantity(cart_id, item.id, q))
+        cart_id = await until_known(partial(carts.open, session_id=key))
+        # An answer may be lost of a line that was added: so it is set to what it has to be.
+        while not (items := (await until_known(partial(carts.get, cart_id=cart_id))).items):
+            await until_known(partial(carts.add, cart_id, *goods))
+        await until_known(partial(carts.set_quantity, cart_id, items[0].id, quantity))
         return cart_id
-
-    async def _once(self, call: Any) -> None:
-        await call
 
     async def _go_on(self, key: str, placed: PlacedOrder) -> None:
         shop, fate = self.chance.choice(self.world.programs), self.chance.random()

@@ -53,7 +53,9 @@ class Wire:
         self._writers |= {out, into}
         try:
             with suppress(OSError):
-                await asyncio.gather(self._forward(program, into), self._forward(server, out, back=True))
+                await asyncio.gather(
+                    self._forward(program, into), self._forward(server, out, back=True)
+                )
         finally:
             for writer in (out, into):
                 self._writers.discard(writer)
@@ -81,6 +83,9 @@ async def wired(settings: Settings) -> AsyncIterator[tuple[Wire, Settings]]:
     here = {"host": "127.0.0.1", "port": str(wire.port)}
     query = urlencode(asked | here)
     try:
-        yield wire, msgspec.structs.replace(settings, database_url=url._replace(query=query).geturl())
+        yield (
+            wire,
+            msgspec.structs.replace(settings, database_url=url._replace(query=query).geturl()),
+        )
     finally:
         await wire.cut()

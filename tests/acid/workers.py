@@ -11,7 +11,6 @@ from datetime import timedelta
 from decimal import Decimal
 from time import monotonic
 from typing import Any, get_args
-from uuid import UUID
 
 import msgspec
 import psycopg
@@ -46,6 +45,7 @@ from tests.acid.world import COUPONS, Goods, World, register
 from tests.catalogue import a_product, run
 from tests.orders.conftest import BERLIN
 from tests.users.conftest import PASSWORD, YORK
+
 
 class ErasedMeanwhileError(Exception):
     """Of an erased person's order it is no longer known what it was placed by."""
@@ -127,7 +127,7 @@ class Worker:
         return self.chance.choice(self.world.users)[0]
 
     def order(self) -> OrderId:
-        return self.one_of(self.world.orders)
+        return OrderId(self.one_of(self.world.orders))
 
     def one_of(self, known: list[Any]) -> Any:
         """One of the latest, so that several do things to the same at the same time."""
@@ -456,7 +456,7 @@ async def recover(worker: Worker) -> None:
     await worker.shop.orders.payments.recover(older_than=2)
 
 
-# Parcels and returns
+# What is sent, and what comes back
 
 
 @operation(8, NotFoundError, OrderStateError, LineQuantityError)
@@ -571,7 +571,7 @@ async def edit_a_review(worker: Worker) -> None:
 async def stock_in_sql(worker: Worker) -> None:
     product_id, variant_id = worker.goods()
     table, key = ("product_variants", variant_id) if variant_id else ("products", product_id)
-    statement = f"UPDATE {table} SET stock_quantity = stock_quantity + 1 WHERE id = %(id)s"  # noqa: S608
+    statement = f"UPDATE {table} SET stock_quantity = stock_quantity + 1 WHERE id = %(id)s"
     await run(worker.shop, statement, id=key)
 
 
@@ -593,11 +593,3 @@ async def a_line_in_sql(worker: Worker) -> None:
         product=product_id,
         variant=variant_id,
     )
-
-
-@operation(1, *CART_REFUSALS)
-async def quantities_in_sql(worker: Worker) -> None:
-    """Of a line that may be ordered at this moment."""
-    cart_id: UUID = await worker.cart()
-    statement = "UPDATE cart_items SET quantity = quantity + 1 WHERE cart_id = %(cart)s"
-    await run(worker.shop, statement, cart=cart_id)

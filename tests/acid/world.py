@@ -140,7 +140,9 @@ async def _furnished(programs: list[Shop], server: Gateway) -> World:
     sized = await a_product(shop, price="12.00")
     goods += [(sized, await a_variant(shop, sized, stock_quantity=30)) for _ in range(2)]
     await a_coupon(shop, code="LIMITED", usage_limit=12, discount_value="15")
-    await a_coupon(shop, code="ONCE", per_user_limit=1, discount_type="fixed_amount", discount_value="3")
+    await a_coupon(
+        shop, code="ONCE", per_user_limit=1, discount_type="fixed_amount", discount_value="3"
+    )
     await a_coupon(shop, code="FIRST", first_order_only=True)
     await a_coupon(shop, code="ALWAYS", discount_value="7.5")
     await a_coupon(
