@@ -46,7 +46,8 @@ REQUESTS = """
             'quantity', ci.quantity,
             'unit_price', p.price,
             'discount_amount', 0,
-            'tax_amount', 0
+            'tax_amount', 0,
+            'tax_included', FALSE
         )) AS lines
         FROM cart_items AS ci
         JOIN products AS p ON p.id = ci.product_id
@@ -58,7 +59,7 @@ REQUESTS = """
 # What `place_orders` of orders/queries.sql is called with, for the request `:n`.
 PARAMETERS = {
     "batch": "(SELECT r.request FROM bench.requests AS r WHERE r.n = :n)",
-    "patient": "false",
+    "patient": "true",
 }
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 

@@ -1,4 +1,4 @@
-"""Writes docs/reference/commands.md and schema.md from the command itself and a live schema.
+"""Writes what of docs/reference is generated: from the command, a live schema and the docstrings.
 
 `make docs` runs it; a test fails when the files are not what it would write.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 
+from docs import operations, public_names
 from shopflow import settings as settings_module
 from shopflow.postgres.conninfo import conninfo
 
@@ -150,7 +151,9 @@ def _code(text: str) -> str:
 
 
 def main() -> None:
-    """Write both files, from the schema of the server that is configured."""
+    """Write all of them, the schema's from the server that is configured."""
+    (REFERENCE / "operations.md").write_text(operations.page(), encoding="utf-8")
+    (REFERENCE / "types.md").write_text(public_names.page(), encoding="utf-8")
     (REFERENCE / "commands.md").write_text(commands(), encoding="utf-8")
     with psycopg.connect(conninfo(settings_module.load())) as connection:
         (REFERENCE / "schema.md").write_text(schema(connection), encoding="utf-8")

@@ -13,6 +13,9 @@ from shopflow.errors import (
     TransactionConflictError,
     TransactionError,
 )
+from shopflow.postgres.pool import Pool
+from shopflow.postgres.transactions import run_transaction
+from shopflow.settings import Settings
 from shopflow.shop import Shop
 from shopflow.shop import open_shop as open  # noqa: A004 read as shopflow.open
 
@@ -23,12 +26,15 @@ __all__ = [
     "InvalidInputError",
     "MigrationError",
     "NotFoundError",
+    "Pool",
     "PoolTimeoutError",
     "ServerError",
+    "Settings",
     "Shop",
     "ShopflowError",
     "TransactionConflictError",
     "TransactionError",
     "open",
+    "run_transaction",
 ]
 __version__ = "0.1.0"

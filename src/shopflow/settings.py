@@ -36,6 +36,8 @@ SQLALCHEMY_URL = re.compile(r"(postgres(?:ql)?)(\+\w+)://")
 SAME_NAME = 0.9
 # The roles of a shop are its schema's name and a suffix, and an identifier holds 63 bytes.
 SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,49}")
+# A century: longer than any shop, and within what PostgreSQL's times hold.
+LONGEST_DAYS = 36_500
 CURRENCY_CODE = re.compile(r"[A-Z]{3}")
 
 
@@ -44,7 +46,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     Times are in seconds. `database_url` None with `server_from_pg_variables` False means the
     embedded server in `home`. `migrations` is the directory of the shop's own migrations, None
-    if it has none. `currency_code` is what the shop's prices are in (ISO 4217).
+    if it has none. `currency_code` is what the shop's prices are in (ISO 4217). Carts that nobody
+    has changed for `guest_cart_days` or `user_cart_days`, and orders not paid
+    `unpaid_order_minutes` after they were placed, are what a worker removes and cancels; 0 for
+    never.
     """
 
     environment: Environment = "development"
@@ -66,6 +71,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     statement_timeout: float = 30.0
     lock_timeout: float = 5.0
     idle_in_transaction_session_timeout: float = 60.0
+    guest_cart_days: int = 30
+    user_cart_days: int = 0
+    unpaid_order_minutes: int = 1440
     sources: Mapping[str, Source] = msgspec.field(default_factory=dict)
 
     @property
@@ -283,4 +291,7 @@ _PARSERS: Mapping[str, Callable[[object], Any]] = {
     "statement_timeout": _seconds,
     "lock_timeout": _seconds,
     "idle_in_transaction_session_timeout": _seconds,
+    "guest_cart_days": _number(int, 0, LONGEST_DAYS),
+    "user_cart_days": _number(int, 0, LONGEST_DAYS),
+    "unpaid_order_minutes": _number(int, 0, LONGEST_DAYS * 24 * 60),
 }

@@ -59,7 +59,7 @@ class Shop:
         self.shipping = Shipping(pool, quote_shipping)
         self.tax_rates = TaxRates(pool)
         self.orders = Orders(pool, taxes or TableTaxes(), gateways or {})
-        self.events = Events(pool)
+        self.events = Events(pool, self.orders.payments.gateways)
 
 
 @asynccontextmanager

@@ -92,7 +92,7 @@ async def test_without_its_gateway_it_stays_open(settings: Settings, sandbox_url
     done = shopflow("payments", "recover", "--older-than", "0", **given)
     assert done.returncode == 1
     assert "no such gateway here" in done.stdout
-    assert "1 operations looked at, 1 still open" in done.stdout
+    assert "1 operation looked at, 1 still open" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from shopflow.demo.loader import ShopNotEmptyError
 from shopflow.errors import InvalidInputError
 from shopflow.postgres.conninfo import conninfo
 from shopflow.postgres.pool import Pool
+from shopflow.products.stock_reading import check_stock
 from shopflow.settings import Settings
 
 PRODUCTS = 300
@@ -231,8 +232,21 @@ FAULTS: dict[str, LiteralString] = {
         SELECT count(*) FROM orders
         WHERE status IN ('shipped', 'delivered') AND fulfillment_status <> 'fulfilled'""",
     "a discount without the coupon's use": """
-        SELECT count(*) FROM orders AS o WHERE o.discount_amount <>
+        SELECT count(*) FROM orders AS o WHERE o.status <> 'cancelled' AND o.discount_amount <>
             (SELECT coalesce(sum(discount_amount), 0) FROM coupon_usage WHERE order_id = o.id)""",
+    "a limited coupon that counts other uses": """
+        SELECT count(*) FROM coupons AS c WHERE c.usage_limit IS NOT NULL AND c.used_count <>
+            (SELECT count(*) FROM coupon_usage AS u WHERE u.coupon_id = c.id)""",
+    "a payment status that is not that of the payments": """
+        SELECT count(*) FROM orders AS o
+        CROSS JOIN LATERAL derived_payment_status(o.id, o.total_amount) AS d
+        WHERE o.payment_status <> d.payment_status""",
+    "a fulfillment status that is not that of the lines": """
+        SELECT count(*) FROM orders AS o
+        CROSS JOIN LATERAL derived_fulfillment_status(o.id) AS d
+        WHERE o.fulfillment_status <> d.fulfillment_status""",
+    "a sale that took stock: the demo's was there after it": """
+        SELECT count(*) FROM stock_movements WHERE reason <> 'initial'""",
 }
 # What a shop must have some of.
 PRESENT: dict[str, LiteralString] = {
@@ -262,10 +276,35 @@ async def test_the_shop_is_believable(
     await loaded(settings)
     faults = {name: await number(connection, statement) for name, statement in FAULTS.items()}
     assert faults == dict.fromkeys(FAULTS, 0)
+    assert await check_stock(connection) == []
     missing = [
         name for name, statement in PRESENT.items() if not await number(connection, statement)
     ]
     assert missing == []
+
+
+async def test_cancelled_orders_have_given_their_coupons_back(
+    settings: Settings, connection: psycopg.AsyncConnection
+) -> None:
+    counts = msgspec.structs.replace(counts_for(20), orders=600)
+    pool = Pool(settings)
+    await pool.open()
+    try:
+        await load(pool, products=20, seed=7, counts=counts)
+    finally:
+        await pool.close()
+    cancelled = """
+        SELECT count(*) FROM orders WHERE status = 'cancelled' AND coupon_code IS NOT NULL"""
+    assert await number(connection, cancelled) > 0
+    used = """
+        SELECT count(*) FROM orders AS o JOIN coupon_usage AS u ON u.order_id = o.id
+        WHERE o.status = 'cancelled'"""
+    assert await number(connection, used) == 0
+    uses = "SELECT sum(used_count) FROM coupons WHERE usage_limit IS NOT NULL"
+    rows = """
+        SELECT count(*) FROM coupon_usage AS u JOIN coupons AS c ON c.id = u.coupon_id
+        WHERE c.usage_limit IS NOT NULL"""
+    assert await number(connection, uses) == await number(connection, rows)
 
 
 async def test_orders_are_in_every_state(

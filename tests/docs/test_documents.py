@@ -2,10 +2,14 @@
 
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 
@@ -14,8 +18,11 @@ from shopflow.postgres.embedded import Server
 from tests.conftest import fast_home
 
 ROOT = Path(__file__).parents[2]
-BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-SAVED_AS = re.compile(r"Save (?:this|it) as `([a-z_]+\.py)`")
+# `sh &` is a block for another terminal, where it runs until the document's end.
+BLOCK = re.compile(r"^```(sh|sh &|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+# What documents listen at; others on this machine may use these, so each run takes free ones.
+PORT = re.compile(r"\b87[0-9]{2}\b")
+SAVED_AS = re.compile(r"[Ss]ave (?:this|it) as `([a-z_]+\.py)`")
 
 pytestmark = pytest.mark.acceptance
 
@@ -34,10 +41,8 @@ def workplace(server_directory: Path, tmp_path: Path) -> Iterator[dict[str, str]
 
 
 def run(workplace: dict[str, str], commands: str) -> str:
-    # The machine that tests is set up already; the rest runs as it stands.
-    script = re.sub(r"^make .*$", "true", commands, flags=re.MULTILINE)
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
+        bash(commands),
         cwd=workplace["HERE"],
         env=workplace,
         capture_output=True,
@@ -48,17 +53,63 @@ def run(workplace: dict[str, str], commands: str) -> str:
     return done.stdout + done.stderr
 
 
+def bash(commands: str) -> list[str]:
+    # The machine that tests is set up already; the rest runs as it stands.
+    script = re.sub(r"^make .*$", "true", commands, flags=re.MULTILINE)
+    return ["bash", "-euo", "pipefail", "-c", script]
+
+
+@contextmanager
+def another_terminal(workplace: dict[str, str], commands: str) -> Iterator[None]:
+    """Run commands beside the others, from the first line they print on, and interrupt them."""
+    log = Path(workplace["HERE"]) / f"terminal-{abs(hash(commands))}.log"
+    with log.open("w") as output:
+        terminal = subprocess.Popen(
+            bash(commands),
+            cwd=workplace["HERE"],
+            env=workplace,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        patience = monotonic() + 60
+        while not log.stat().st_size:
+            assert terminal.poll() is None, f"{commands}\nended without a word"
+            assert monotonic() < patience, f"{commands}\nsays nothing"
+            sleep(0.05)
+        yield
+    finally:
+        # Ctrl-C goes to everything that runs in a terminal.
+        os.killpg(terminal.pid, signal.SIGINT)
+        terminal.wait(timeout=60)
+        workplace["SEEN"] += log.read_text()
+
+
 def follow(workplace: dict[str, str], document: Path) -> str:
     """Do everything that a document says and return what a reader would have seen."""
-    text = document.read_text(encoding="utf-8")
+    text = on_free_ports(document.read_text(encoding="utf-8"))
     names = iter(SAVED_AS.findall(text))
-    seen = []
-    for language, block in BLOCK.findall(text):
-        if language == "python":
-            (Path(workplace["HERE"]) / next(names)).write_text(block, encoding="utf-8")
-        else:
-            seen.append(run(workplace, block))
-    return "\n".join(seen)
+    workplace["SEEN"] = ""
+    with ExitStack() as terminals:
+        for language, block in BLOCK.findall(text):
+            if language == "python":
+                (Path(workplace["HERE"]) / next(names)).write_text(block, encoding="utf-8")
+            elif language == "sh &":
+                terminals.enter_context(another_terminal(workplace, block))
+            else:
+                workplace["SEEN"] += run(workplace, block)
+    return workplace["SEEN"]
+
+
+def on_free_ports(text: str) -> str:
+    with ExitStack() as taken:
+        free: dict[str, str] = {}
+        for port in sorted(set(PORT.findall(text))):
+            listening = taken.enter_context(socket.socket())
+            listening.bind(("127.0.0.1", 0))
+            free[port] = str(listening.getsockname()[1])
+    return PORT.sub(lambda found: free[found[0]], text)
 
 
 def test_the_tutorial(workplace: dict[str, str]) -> None:
@@ -67,6 +118,10 @@ def test_the_tutorial(workplace: dict[str, str]) -> None:
     assert "refused: not enough in stock" in seen
     for rule in ("products_stock_non_negative", "cannot go from", "never changed"):
         assert rule in seen
+    assert "to ship" in seen
+    assert "succeeded order confirmed" in seen
+    assert re.search(r"came back, refunded: \d+\.\d\d succeeded", seen)
+    assert "pending → confirmed → processing → shipped → delivered" in seen
 
 
 def test_the_readme(workplace: dict[str, str]) -> None:
@@ -114,6 +169,47 @@ def test_how_to_use_accounts(workplace: dict[str, str]) -> None:
     seen = follow(workplace, ROOT / "docs" / "howto" / "accounts.md")
     assert "verified: True" in seen
     assert "refused: There is no account with this e-mail address and password." in seen
+    assert "cut for want of stock: 0" in seen
     assert "used twice, sessions left: 0" in seen
     assert "held: addresses, carts, coupons_used" in seen
     assert "asked for it by mail" in seen
+
+
+def test_how_to_take_payments(workplace: dict[str, str]) -> None:
+    seen = follow(workplace, ROOT / "docs" / "howto" / "take-payments.md")
+    assert "first card: declined card_declined" in seen
+    assert "sent twice, one payment: True" in seen
+    assert "capture: succeeded confirmed paid" in seen
+    assert "refund: succeeded partially_refunded" in seen
+    assert "capture: unknown" in seen
+    assert "asked" in seen
+    assert "1 operation looked at, 0 still open" in seen
+    # Two authorizations and captures, one of them declined, and a refund: each of them once.
+    told = {
+        line.split()[0] for line in seen.splitlines() if re.match(r"event_\d+ (applied|dup)", line)
+    }
+    assert len(told) >= 5
+
+
+def test_how_to_tell_others_what_happens(workplace: dict[str, str]) -> None:
+    document = ROOT / "docs" / "howto" / "webhooks-and-worker.md"
+    seen = follow(workplace, document)
+    # From the receiver, which has checked the signatures.
+    for event in ("order.placed", "order.confirmed", "payment.captured"):
+        assert re.search(rf"^{re.escape(event)} [0-9a-f-]{{36}} ", seen, re.MULTILINE)
+    assert "0 events will be tried again" in seen
+    assert re.search(r"^booked \d{6}-\S+ \d+\.\d\d$", seen, re.MULTILINE)
+
+
+def test_the_workers_unit_runs_a_command_that_there_is(workplace: dict[str, str]) -> None:
+    text = (ROOT / "docs" / "howto" / "webhooks-and-worker.md").read_text(encoding="utf-8")
+    unit = text.split("```ini\n")[1].split("```")[0]
+    (command,) = re.findall(r"^ExecStart=/srv/shop/\.venv/bin/(.*)$", unit, re.MULTILINE)
+    assert "Usage" in run(workplace, f"{command} --help")
+
+
+def test_how_to_set_coupons_shipping_and_tax(workplace: dict[str, str]) -> None:
+    document = ROOT / "docs" / "howto" / "promotions-shipping-tax.md"
+    seen = follow(workplace, document)
+    assert document.read_text(encoding="utf-8").split("```text\n")[1].split("```")[0] in seen
+    assert "flat: 20.00 + 1.60 = 21.60" in seen

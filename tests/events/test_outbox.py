@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from shopflow import Shop
+from shopflow.errors import InvalidInputError
 from shopflow.events import models, types
 from shopflow.postgres.conninfo import conninfo
 from tests.catalogue import a_product, a_user, inserted, run
@@ -287,3 +288,16 @@ async def test_positions_follow_the_lock_and_not_the_clock(shop: Shop) -> None:
         await second.execute(update, {"to": "processing", "id": order_id})
         await second.commit()
     assert await events(shop) == ["order.placed", "order.confirmed", "order.processing"]
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1001])
+async def test_a_list_of_dead_letters_has_a_length(shop: Shop, limit: int) -> None:
+    with pytest.raises(InvalidInputError, match="limit: must be from 1 to 1000"):
+        await shop.events.dead(limit=limit)
+
+
+@pytest.mark.parametrize("seconds", [-1.0, float("nan"), float("inf")])
+async def test_an_old_secret_ends_some_time(shop: Shop, seconds: float) -> None:
+    await shop.events.add_webhook("https://shop.example/hook", name="hook")
+    with pytest.raises(InvalidInputError, match="change_over: must be from 0 to"):
+        await shop.events.rotate_secret("hook", change_over=seconds)

@@ -12,6 +12,7 @@ import shopflow
 from shopflow import InvalidInputError, Shop
 from shopflow.orders.errors import OrderStateError
 from shopflow.orders.expiring import count_unpaid_orders, expire_unpaid_orders
+from shopflow.orders.payments.intents import QUERIES as PAYMENT_QUERIES
 from shopflow.orders.reading import QUERIES
 from shopflow.settings import Settings
 from tests.catalogue import inserted, run
@@ -123,7 +124,7 @@ async def test_several_runs_at_once_cancel_once_and_give_back_once(shop: Shop) -
 async def test_an_order_that_is_being_paid_is_left_alone(shop: Shop) -> None:
     sale = await a_sale(shop, 1, status="pending", age=OLD)
     async with shop.pool.connection() as payer, payer.transaction():
-        await QUERIES["capture_payment"].execute(
+        await PAYMENT_QUERIES["record_payment"].execute(
             payer,
             order_id=sale.id,
             amount=Decimal(20),
@@ -131,6 +132,7 @@ async def test_an_order_that_is_being_paid_is_left_alone(shop: Shop) -> None:
             card_brand=None,
             card_last_four=None,
         )
+        await PAYMENT_QUERIES["confirm_paid_order"].execute(payer, order_id=sale.id)
         assert await shop.orders.expire_unpaid(HOUR) == 0
     assert await shop.orders.expire_unpaid(HOUR) == 0
     found = await shop.orders.get(sale.id)

@@ -1,7 +1,7 @@
 """Who goes together in a group, and that nobody in it is harmed by another."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
@@ -12,6 +12,7 @@ from psycopg.errors import RaiseException
 
 import shopflow
 from shopflow import (
+    CommitOutcomeUnknownError,
     NotFoundError,
     PoolTimeoutError,
     Shop,
@@ -28,6 +29,7 @@ from shopflow.orders.errors import (
 )
 from shopflow.orders.grouping import GROUPS_UNDER_WAY, LARGEST_GROUP
 from shopflow.orders.models import PlacedOrder
+from shopflow.orders.taxes import Sale, TableTaxes, Taxation
 from shopflow.postgres.queries import timings
 from shopflow.postgres.transactions import run_transaction
 from shopflow.settings import Settings
@@ -294,6 +296,44 @@ async def test_nobody_is_forgotten_who_comes_as_the_last_group_ends(
     async with asyncio.timeout(30):
         await asyncio.gather(*(caller() for _ in range(8)))
     assert await run(shop, "SELECT count(*) FROM orders") == [(80,)]
+
+
+class _Cancelled(TableTaxes):
+    """Asks a tax service whose answer is cancelled, once."""
+
+    asked = 0
+
+    async def taxes_of(self, sales: Sequence[Sale]) -> Sequence[Taxation]:
+        self.asked += 1
+        if self.asked == 1:
+            raise asyncio.CancelledError
+        return await super().taxes_of(sales)
+
+
+async def test_a_group_that_is_cancelled_leaves_nobody_waiting(
+    settings: Settings, filled: Filled, shop: Shop
+) -> None:
+    checkout = order(await filled((await a_product(shop), None, 1)))
+    async with asyncio.timeout(10), shopflow.open(settings, taxes=_Cancelled()) as other:
+        with pytest.raises(CommitOutcomeUnknownError):
+            await other.orders.place(checkout)
+        assert (await other.orders.place(checkout)).status == "pending"
+
+
+async def test_a_product_that_is_held_holds_up_its_own_buyers_alone(
+    shop: Shop, filled: Filled, connection: AsyncConnection
+) -> None:
+    held, free = await a_product(shop), await a_product(shop, stock_quantity=100)
+    stuck, others = await many(filled, held, 4), await many(filled, free, 8)
+    await connection.execute("SELECT FROM products WHERE id = %s FOR UPDATE", [held])
+    carts = [cart for pair in zip(stuck, others[:4], strict=True) for cart in pair] + others[4:]
+    waiters = [asyncio.create_task(shop.orders.place(order(cart))) for cart in carts]
+    async with asyncio.timeout(4):
+        # Less than the five seconds that one of the stuck may wait for its lock.
+        done = await asyncio.gather(*waiters[1:8:2], *waiters[8:])
+    assert {each.status for each in done} == {"pending"}
+    await connection.rollback()
+    assert {each.status for each in await asyncio.gather(*waiters[:8:2])} == {"pending"}
 
 
 async def test_inside_a_transaction_it_is_refused(shop: Shop, filled: Filled) -> None:

@@ -16,7 +16,9 @@ from shopflow.orders.models import ReturnItem
 from shopflow.orders.returns import Returned, ReturnLine, ReturnRequest
 from shopflow.orders.shipments import Parcel
 from shopflow.settings import Settings
-from tests.catalogue import a_user, run
+from shopflow.shipping.models import MethodTerms, ZoneTerms
+from tests.catalogue import a_category, a_product, a_tax_rate, a_user, run
+from tests.orders.conftest import Filled, order
 from tests.orders.sales import Sale, a_sale, stock
 
 
@@ -98,12 +100,45 @@ async def test_the_refunds_of_any_split_add_up_to_the_line(
     """60.00 less 10.01, and 3.33 of tax: on top, or in the price."""
     await run(shop, "UPDATE order_items SET discount_amount = 10.01, tax_amount = 3.33")
     if not tax_is_added:
-        await run(shop, "UPDATE orders SET included_tax_amount = 3.33")
+        await run(shop, "UPDATE order_items SET tax_included = true")
     amounts = [
         (await shop.orders.return_items(back(sale, (0, 1, True)))).refund_amount for _ in range(3)
     ]
     assert sum(amounts) == Decimal("53.32") if tax_is_added else Decimal("49.99")
     assert max(amounts) - min(amounts) <= Decimal("0.01")
+
+
+async def test_added_and_contained_tax_in_one_order_come_back_as_they_were_paid(
+    shop: Shop, filled: Filled
+) -> None:
+    """Two of 20.00 with 7 % in the price, two of 20.00 with 19 % on top, and 5.00 for shipping."""
+    books = await a_category(shop)
+    await a_tax_rate(shop, "0.07", is_inclusive=True, category_id=books)
+    await a_tax_rate(shop, "0.19")
+    method_id = await shop.shipping.create_method(
+        await shop.shipping.create_zone(ZoneTerms(name="Germany", countries=("DE",))),
+        MethodTerms(name="Standard", carrier="DHL", price=Decimal(5)),
+    )
+    book, other = await a_product(shop, category_id=books), await a_product(shop)
+    cart_id = await filled((book, None, 2), (other, None, 2))
+    placed = await shop.orders.place(order(cart_id, shipping_method_id=method_id))
+    assert placed.total_amount == Decimal(40) + Decimal("47.60") + Decimal("5.95")
+    found = await shop.orders.get(placed.id)
+    lines = {item.product_id: item for item in found.items}
+    assert [(lines[each].tax_amount, lines[each].tax_included) for each in (book, other)] == [
+        (Decimal("2.62"), True),
+        (Decimal("7.60"), False),
+    ]
+    await shop.orders.mark_paid(placed.id, amount=placed.total_amount, method="transfer")
+    await shop.orders.ship(Parcel(order_id=placed.id, carrier="DHL"))
+    for product_id, worth in ((book, "20.00"), (other, "23.80"), (book, "20.00"), (other, "23.80")):
+        line = ReturnLine(lines[product_id].id, 1, restock=True)
+        back = await shop.orders.return_items(ReturnRequest(order_id=placed.id, lines=[line]))
+        assert back.refund_amount == Decimal(worth)
+        assert [refund.amount for refund in back.refunds] == [Decimal(worth)]
+    # Shipping and its tax were paid for.
+    refunded = sum(refund.amount for refund in (await shop.orders.get(placed.id)).refunds)
+    assert refunded == placed.total_amount - Decimal("5.95")
 
 
 async def test_a_repeated_request_takes_back_once(shop: Shop, sale: Sale) -> None:

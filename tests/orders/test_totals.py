@@ -116,7 +116,10 @@ def test_added_and_contained_tax_stand_apart() -> None:
     totals = totals_of(charges, Taxation((added, contained), shipping))
     assert (totals.tax_amount, totals.included_tax_amount) == (Decimal("1.90"), Decimal("1.43"))
     assert totals.total_amount == Decimal("26.80")
-    assert [line.tax_amount for line in totals.lines] == [Decimal("1.90"), Decimal("0.65")]
+    assert [(line.tax_amount, line.tax_included) for line in totals.lines] == [
+        (Decimal("1.90"), False),
+        (Decimal("0.65"), True),
+    ]
 
 
 def test_tax_is_on_what_is_paid_for_a_line() -> None:

@@ -13,7 +13,7 @@ import pytest
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier
 
-from shopflow.errors import ConstraintViolatedError
+from shopflow.errors import ConstraintViolatedError, MigrationError
 from shopflow.postgres import queries
 from shopflow.postgres.pool import Pool
 from shopflow.postgres.queries import Query, parse
@@ -222,6 +222,16 @@ async def test_a_broken_constraint_is_the_domains_error(pool: Pool) -> None:
             await insert.execute(connection, token="hash-of-a-secret")
     assert caught.value.constraint == "t_token_key"
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["SELECT id FROM not_there", "SELECT not_there FROM (SELECT 1) AS t", "SELECT not_there()"],
+)
+async def test_what_a_schema_that_is_not_up_lacks_is_said_to_be_that(pool: Pool, sql: str) -> None:
+    async with pool.connection() as connection:
+        with pytest.raises(MigrationError, match=r"not_there.*shopflow migrate up"):
+            await query("missing", sql).execute(connection)
 
 
 async def test_each_execution_is_timed_also_when_it_fails(pool: Pool) -> None:

@@ -144,6 +144,10 @@ CHECKS: list[tuple[str, str]] = [
     ("order_items_tax_amount_positive", "UPDATE order_items SET tax_amount = -0.01"),
     ("order_items_tax_amount_positive", "UPDATE order_items SET tax_amount = 'NaN'"),
     (
+        "order_items_tax_included_check",
+        "UPDATE order_items SET tax_included = true, tax_amount = subtotal - discount_amount + 0.01",
+    ),
+    (
         "order_items_fulfilled_quantity_check",
         "UPDATE order_items SET fulfilled_quantity = quantity + 1",
     ),

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,11 +11,14 @@ import msgspec
 import pytest
 
 from shopflow import InvalidInputError, NotFoundError, Shop
-from shopflow.ids import UserId
+from shopflow.ids import OrderId, UserId
+from shopflow.orders.returns import ReturnLine, ReturnRequest
+from shopflow.orders.shipments import Parcel
 from shopflow.postgres.roles import SECRET_COLUMNS
 from shopflow.users.limiting import QUERIES
 from shopflow.users.personal_data import NOT_EXPORTED
 from tests.catalogue import a_product, a_user, inserted, run
+from tests.orders.sales import a_sale
 from tests.users.conftest import HERE, PASSWORD, YORK, registered
 from tests.waiting import waiting
 
@@ -78,7 +82,11 @@ async def ann(shop: Shop) -> Ann:
         "title": "Fits well",
         "content": "I wear it to work",
     }
-    await inserted(shop, "product_reviews", review)
+    await inserted(shop, "product_reviews", review | {"is_approved": True})
+    rejected = {"title": "For Archerson", "content": None, "rejection_reason": "Rude to Ann"}
+    await inserted(
+        shop, "product_reviews", review | rejected | {"product_id": await a_product(shop)}
+    )
     ((stored,),) = await run(shop, "SELECT password_hash FROM users WHERE id = %(id)s", id=user_id)
     tokens = (
         made.verification.token,
@@ -102,6 +110,10 @@ async def ann(shop: Shop) -> Ann:
             "Ordertown",
             "YO1 9ZZ",
             "4242",
+            "Mrs Archerson rang twice",
+            "Fits well",
+            "I wear it to work",
+            "Rude to Ann",
         },
         {stored, *(token.digest.hex() for token in tokens), *(token.reveal() for token in tokens)},
     )
@@ -137,8 +149,20 @@ async def an_order(shop: Shop, user_id: UserId) -> UUID:
         "payment_method": "card",
         "card_brand": "visa",
         "card_last_four": "4242",
+        "gateway": "sandbox",
+        "gateway_reference": f"auth-{order_id}",
     }
     await inserted(shop, "payments", payment)
+    # One that has come and waits to be applied.
+    await run(
+        shop,
+        "INSERT INTO gateway_events (gateway, event_id, kind, status, authorization_reference,"
+        " gateway_reference, amount, card_brand, card_last_four, occurred_at)"
+        " VALUES ('sandbox', uuidv7(), 'authorize', 'succeeded', %(auth)s, %(auth)s, 20, 'visa',"
+        " '4242', now())",
+        auth=f"auth-{order_id}",
+    )
+    await shop.orders.add_note(OrderId(order_id), "Mrs Archerson rang twice")
     return order_id
 
 
@@ -179,7 +203,7 @@ async def test_the_export_has_everything_but_secrets(shop: Shop) -> None:
     person = await ann(shop)
     document = await exported(shop, person.id)
     text = msgspec.json.encode(document).decode()
-    for value in person.personal | {"A shirt", "ANNSCODE", "Fits well", "I wear it to work"}:
+    for value in person.personal | {"A shirt", "ANNSCODE", f"auth-{person.order_id}"}:
         assert value in text, value
     for secret in person.secrets:
         assert secret not in text
@@ -190,10 +214,51 @@ async def test_the_export_has_everything_but_secrets(shop: Shop) -> None:
     assert [len(document[key]) for key in ("sessions", "carts", "reviews", "coupons_used")] == [
         2,
         1,
-        1,
+        2,
         1,
     ]
     assert document["carts"][0]["items"][0]["quantity"] == 3
+
+
+async def test_the_export_of_staff_has_what_they_did(shop: Shop) -> None:
+    clerk = await a_user(shop)
+    sale = await a_sale(shop, 2)
+    await shop.orders.add_note(sale.id, "Call before noon", actor=clerk)
+    await shop.orders.ship(Parcel(order_id=sale.id, carrier="DHL"), actor=clerk)
+    line = ReturnLine(sale.lines[0], 1, restock=True)
+    await shop.orders.return_items(
+        ReturnRequest(order_id=sale.id, lines=[line], reason="too small"), actor=clerk
+    )
+    review = {"product_id": sale.products[0], "rating": 1, "moderated_by": clerk}
+    await inserted(shop, "product_reviews", review | {"rejection_reason": "spam"})
+    document = await exported(shop, clerk)
+    assert [each["status"] for each in document["order_steps_taken"]] == ["processing", "shipped"]
+    assert [each["note"] for each in document["order_notes_written"]] == ["Call before noon"]
+    assert [each["reason"] for each in document["returns_taken"]] == ["too small"]
+    assert [(each["change"], each["reason"]) for each in document["stock_changed"]] == [
+        (1, "return")
+    ]
+    assert [each["rejection_reason"] for each in document["reviews_moderated"]] == ["spam"]
+
+
+async def test_events_name_nobody(shop: Shop) -> None:
+    """Every kind of event that there is, with a consumer that wants them all."""
+    await run(shop, "INSERT INTO event_consumers (name, kind) VALUES ('all', 'python')")
+    person = await ann(shop)
+    await run(shop, "UPDATE users SET email_verified = true")
+    sale = await a_sale(shop, 2, status="pending", customer_email="orders.ann@example.com")
+    await shop.orders.mark_paid(
+        sale.id, amount=Decimal(40), method="card", card_last_four="4242", actor=person.id
+    )
+    await shop.orders.ship(Parcel(order_id=sale.id, carrier="DHL", tracking_number="Annabel-1"))
+    await shop.orders.payments.refund_order(sale.id, reason="for Archerson")
+    await shop.users.erase(person.id, by=None, reason="asked for it")
+    rows = await run(shop, "SELECT event_type, aggregate_type, payload::text FROM outbox_events")
+    kinds = {event_type.partition(".")[0] for event_type, *_ in rows}
+    assert kinds == {"order", "payment", "refund", "shipment", "user", "review", "product"}
+    told = "\n".join(payload for *_, payload in rows)
+    named = person.personal | person.secrets | {str(person.id)}
+    assert [value for value in named if value in told] == []
 
 
 async def test_an_export_has_nothing_of_others(shop: Shop) -> None:
@@ -232,7 +297,9 @@ async def test_an_erased_person_is_nowhere_and_the_books_still_add_up(
         shop, "SELECT postal_code, state, country_code, address_line_2 FROM order_addresses"
     ) == [("YO1", "Yorkshire", "GB", None)]
     assert await run(shop, "SELECT card_brand, card_last_four FROM payments") == [("visa", None)]
-    assert await run(shop, "SELECT user_id, rating FROM product_reviews") == [(None, 4)]
+    reviews = await run(shop, "SELECT user_id, rating, title, content FROM product_reviews")
+    assert reviews == [(None, 4, None, None)]
+    assert await run(shop, "SELECT rating_sum, rating_count FROM product_stats") == [(4, 1)]
     assert await run(shop, "SELECT user_id FROM coupon_usage") == [(None,)]
     for table in (
         "user_addresses",

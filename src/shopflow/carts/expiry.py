@@ -11,10 +11,9 @@ from shopflow.carts.reading import QUERIES
 from shopflow.errors import InvalidInputError
 from shopflow.ids import CartId
 from shopflow.postgres.pool import Pool
+from shopflow.settings import LONGEST_DAYS
 
 BATCH = 1000
-# What an interval of days can hold, and longer than any shop.
-LONGEST_AGE = 36_500
 FIRST = CartId(UUID(int=0))
 ShowProgress = Callable[[int], None]
 
@@ -35,7 +34,7 @@ class _Batch(msgspec.Struct, frozen=True):
 async def expire_carts(
     pool: Pool,
     *,
-    guest_days: int,
+    guest_days: int | None,
     user_days: int | None = None,
     batch: int = BATCH,
     progress: ShowProgress | None = None,
@@ -47,7 +46,7 @@ async def expire_carts(
 
     Args:
         pool: where to take a connection from.
-        guest_days: for carts of guests.
+        guest_days: for carts of guests, None to keep them all.
         user_days: for carts of users, None to keep them all.
         batch: how many carts are looked at by a statement.
         progress: told after each batch how many carts it looked at.
@@ -70,7 +69,9 @@ async def expire_carts(
     return total
 
 
-async def count_old_carts(pool: Pool, *, guest_days: int, user_days: int | None = None) -> OldCarts:
+async def count_old_carts(
+    pool: Pool, *, guest_days: int | None, user_days: int | None = None
+) -> OldCarts:
     """Count what `expire_carts` would look at and delete, without deleting it."""
     async with pool.connection() as connection:
         (found,) = await QUERIES["count_old_carts"].rows(
@@ -79,9 +80,9 @@ async def count_old_carts(pool: Pool, *, guest_days: int, user_days: int | None 
     return found
 
 
-def _days(guest_days: int, user_days: int | None) -> dict[str, int | None]:
+def _days(guest_days: int | None, user_days: int | None) -> dict[str, int | None]:
     for name, days in (("guest_days", guest_days), ("user_days", user_days)):
-        if days is not None and not 1 <= days <= LONGEST_AGE:
-            raise InvalidInputError(name, days, f"must be from 1 to {LONGEST_AGE} days")
+        if days is not None and not 1 <= days <= LONGEST_DAYS:
+            raise InvalidInputError(name, days, f"must be from 1 to {LONGEST_DAYS} days")
     # An interval of NULL days ago is no time, and nothing is before it.
     return {"guest_days": guest_days, "user_days": user_days}

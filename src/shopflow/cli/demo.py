@@ -16,7 +16,7 @@ from shopflow.cli.target import refuse_production, require_running
 from shopflow.postgres.pool import Pool
 from shopflow.settings import Settings
 
-app = cyclopts.App(name="demo", help="Fill an empty shop with a generated one, to try things out.")
+app = cyclopts.App(name="demo", help="Try things out: a generated shop, an order, a gateway.")
 app.command(order)
 app.command("shopflow.cli.sandbox_gateway:gateway", name="gateway")
 
@@ -25,8 +25,9 @@ app.command("shopflow.cli.sandbox_gateway:gateway", name="gateway")
 def load(*, products: int = 1000, seed: int = 1, json: bool = False) -> None:
     """Fill the shop, which must be empty, with a generated one, or leave it as it is.
 
-    The same products and seed make the same shop. Its users cannot sign in. Refused when the
-    environment is production.
+    The same products and seed make the same shop, as of 1 January 2026. Its users cannot sign in,
+    and its stocks are what is left after its sales, which have no stock movements. Refused when
+    the environment is production.
 
     Args:
         products: how many products; users, reviews, orders and the rest follow from it.

@@ -15,8 +15,7 @@ from shopflow.postgres.pool import Pool
 from shopflow.settings import Settings
 
 app = cyclopts.App(name="orders", help="Work on orders that is done by the clock.")
-# A century: far above what anybody waits, and within what PostgreSQL's times hold.
-LONGEST_MINUTES = 100 * 365 * 24 * 60
+LONGEST_MINUTES = settings_module.LONGEST_DAYS * 24 * 60
 
 
 class _Expired(msgspec.Struct):

@@ -1,12 +1,11 @@
 """`shopflow payments`: what a crash or a lost answer left open, finished."""
 
 import asyncio
-from typing import Annotated
 
 import cyclopts
 
 from shopflow import settings as settings_module
-from shopflow.cli.gateways import load
+from shopflow.cli.gateways import Place, load
 from shopflow.cli.output import show_json, show_table
 from shopflow.cli.target import require_running
 from shopflow.orders.payments.recovery import OLDER_THAN, Recovery
@@ -21,7 +20,7 @@ def recover(
     *,
     older_than: float = OLDER_THAN,
     dry_run: bool = False,
-    gateways: Annotated[str | None, cyclopts.Parameter(env_var="SHOPFLOW_GATEWAYS")] = None,
+    gateways: Place = None,
     json: bool = False,
 ) -> int:
     """Ask the gateways what became of operations without an outcome, and finish them.
@@ -73,7 +72,8 @@ def _show(done: Recovery) -> None:
             ),
         )
     said = "would be looked at" if done.dry_run else "looked at"
+    looked = "1 operation" if len(done.operations) == 1 else f"{len(done.operations)} operations"
     print(
-        f"{len(done.operations)} operations {said}, {done.open} still open;"
+        f"{looked} {said}, {done.open} still open;"
         f" events: {done.events_applied} applied, {done.events_waiting} waiting"
     )

@@ -5,31 +5,47 @@ import logging
 import signal
 
 from shopflow import settings as settings_module
+from shopflow.cli.gateways import Place, load
 from shopflow.cli.output import show_json, show_pairs, tell
 from shopflow.cli.target import require_running
 from shopflow.events.worker import CONCURRENCY, Done, Worker
+from shopflow.orders.payments.gateway import Gateways
 from shopflow.settings import Settings
 from shopflow.shop import open_shop
 
 
-def worker(*, once: bool = False, concurrency: int = CONCURRENCY, json: bool = False) -> None:
+def worker(
+    *,
+    once: bool = False,
+    concurrency: int = CONCURRENCY,
+    gateways: Place = None,
+    json: bool = False,
+) -> None:
     """Send webhooks and run the periodic jobs until Ctrl-C or SIGTERM; several share the work.
 
     Asked to end, it finishes what is under way, up to 30 s; asked twice, it gives that back at
     once. Killed, it loses nothing: another worker takes over within a minute.
 
+    The jobs: old carts, unpaid orders, sessions, tokens and events go (the settings
+    guest_cart_days, user_cart_days and unpaid_order_minutes say when); authorizations that have
+    ended are voided; payments, refunds and voids without an outcome are finished.
+
     Args:
         once: deliver what is due now, run the jobs that are, and return.
         concurrency: how many deliveries may be under way for each webhook.
+        gateways: where the shop's gateways are made, as `package.module:name` of a mapping by
+            name, or of a function without arguments that returns it. What is with others than
+            these and `manual` is left to a worker that has them.
         json: with --once, print a JSON object.
     """
     settings = settings_module.load()
     require_running(settings)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    found = load(gateways) if gateways else {}
     if not once:
-        asyncio.run(_run(settings, concurrency))
+        asyncio.run(_run(settings, found, concurrency))
         return
-    done = asyncio.run(_run_once(settings, concurrency))
+    done = asyncio.run(_run_once(settings, found, concurrency))
     if json:
         show_json(done)
         return
@@ -43,8 +59,8 @@ def worker(*, once: bool = False, concurrency: int = CONCURRENCY, json: bool = F
     )
 
 
-async def _run(settings: Settings, concurrency: int) -> None:
-    async with open_shop(settings) as shop:
+async def _run(settings: Settings, gateways: Gateways, concurrency: int) -> None:
+    async with open_shop(settings, gateways=gateways) as shop:
         worker = shop.events.worker(concurrency=concurrency)
         running = asyncio.create_task(worker.run())
         loop = asyncio.get_running_loop()
@@ -56,8 +72,8 @@ async def _run(settings: Settings, concurrency: int) -> None:
             running.result()
 
 
-async def _run_once(settings: Settings, concurrency: int) -> Done:
-    async with open_shop(settings) as shop:
+async def _run_once(settings: Settings, gateways: Gateways, concurrency: int) -> Done:
+    async with open_shop(settings, gateways=gateways) as shop:
         return await shop.events.worker(concurrency=concurrency).run_once()
 
 

@@ -98,7 +98,8 @@ class Sales:
             steps_after_sending=[step for step in taken if step.status not in BEFORE_SENDING],
             returns=returns,
             return_items=_return_items(random, returns, items, way),
-            coupon_uses=uses,
+            # A cancelled order has given its use back.
+            coupon_uses=[] if "cancelled" in way.reached else uses,
         )
 
     def _order(

@@ -1,4 +1,4 @@
-"""The jobs that every worker has: what is old goes. Domains add theirs in `standard_jobs`."""
+"""What is over goes, in batches: events that were delivered, sessions and tokens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import msgspec
 from psycopg import AsyncConnection
 
 from shopflow.events.consumers import QUERIES
-from shopflow.events.jobs import Job
 from shopflow.postgres.pool import Pool
 from shopflow.users.expiry import (
     expire_email_verifications,
@@ -21,7 +20,6 @@ from shopflow.users.expiry import (
 # Days. What was delivered is of interest for a week; dead letters and events for a month.
 KEEP, KEEP_DELIVERED = 30, 7
 BATCH = 1000
-MINUTE, HOUR = 60.0, 3600.0
 
 
 class _Count(msgspec.Struct, frozen=True):
@@ -71,11 +69,3 @@ async def in_batches(pool: Pool, some: Callable[[AsyncConnection[Any]], Awaitabl
         if not count:
             return total
         total += count
-
-
-def standard_jobs() -> tuple[Job, ...]:
-    """Return what every worker does now and then."""
-    return (
-        Job("expire_events", 10 * MINUTE, expire_events),
-        Job("clean_accounts", HOUR, clean_accounts),
-    )

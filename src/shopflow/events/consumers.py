@@ -22,6 +22,7 @@ QUERIES = queries.load(__package__)
 LONGEST_NAME, LONGEST_URL = 100, 2000
 # Seconds that the secret before signs as well: time for the receiver to change over.
 CHANGE_OVER = 24 * 3600.0
+LONGEST_CHANGE_OVER = 365 * 24 * 3600.0
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _SPACE = re.compile(r"\s|[^\x21-\x7e]")
 
@@ -85,7 +86,10 @@ async def register_consumer(
 
 
 async def list_consumers(connection: AsyncConnection[Any]) -> list[Consumer]:
-    """Return every consumer, webhooks and Python ones, by name; without secrets."""
+    """Return every consumer, webhooks and Python ones, by name; without secrets.
+
+    Raises nothing of its own.
+    """
     return await QUERIES["list_consumers"].rows(connection, Consumer)
 
 
@@ -105,7 +109,12 @@ async def rotate_secret(
 
     Raises:
         NotFoundError: when there is no webhook of this name.
+        InvalidInputError: for a change-over that is not from nothing to a year.
     """
+    if not 0 <= change_over <= LONGEST_CHANGE_OVER:
+        raise InvalidInputError(
+            "change_over", change_over, f"must be from 0 to {LONGEST_CHANGE_OVER:.0f} seconds"
+        )
     secret = new_secret()
     rotated = await QUERIES["rotate_secret"].execute(
         connection, name=name, secret=secret, seconds=change_over

@@ -8,9 +8,12 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
+from shopflow.errors import InvalidInputError
 from shopflow.events.consumers import QUERIES
 from shopflow.events.models import ConsumerKind, DeadLetter, Event
 from shopflow.ids import ConsumerId, EventId
+
+MOST_DEAD = 1000
 
 
 class ActiveConsumer(msgspec.Struct, frozen=True):
@@ -116,7 +119,18 @@ async def release(connection: AsyncConnection[Any], delivery: Delivery) -> None:
 async def list_dead(
     connection: AsyncConnection[Any], consumer: str | None = None, *, limit: int = 100
 ) -> list[DeadLetter]:
-    """Return the latest dead letters, of one consumer or of all."""
+    """Return the latest dead letters, of one consumer or of all.
+
+    Args:
+        connection: where to ask.
+        consumer: whose; None for all.
+        limit: how many at most, 1 to 1000.
+
+    Raises:
+        InvalidInputError: for another limit.
+    """
+    if not 1 <= limit <= MOST_DEAD:
+        raise InvalidInputError("limit", limit, f"must be from 1 to {MOST_DEAD}")
     return await QUERIES["list_dead"].rows(connection, DeadLetter, consumer=consumer, limit=limit)
 
 
@@ -127,7 +141,8 @@ async def retry_dead(
 ) -> int:
     """Have dead letters tried again from the beginning; return how many.
 
-    They come late: later events of the same aggregate may have arrived before.
+    They come late: later events of the same aggregate may have arrived before. Raises nothing of
+    its own.
 
     Args:
         connection: where to write it.

@@ -8,17 +8,20 @@ from shopflow.events import consumers, deliveries
 from shopflow.events.consumers import CHANGE_OVER
 from shopflow.events.jobs import Job
 from shopflow.events.models import Consumer, DeadLetter, NewWebhook
+from shopflow.events.standard_jobs import standard_jobs
 from shopflow.events.types import EVERYTHING
 from shopflow.events.worker import CONCURRENCY, Worker
 from shopflow.ids import EventId
+from shopflow.orders.payments.gateway import Gateways
 from shopflow.postgres.pool import Pool
 
 
 class Events:
     """Who is told what happens in a shop. Each call is one statement, committed when it returns."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, gateways: Gateways) -> None:
         self._pool = pool
+        self._gateways = gateways
 
     async def add_webhook(
         self, url: str, event_types: Iterable[str] = (EVERYTHING,), *, name: str | None = None
@@ -57,6 +60,10 @@ class Events:
         async with self._pool.connection() as connection:
             return await deliveries.retry_dead(connection, consumer, event_id)
 
+    def standard_jobs(self) -> tuple[Job, ...]:
+        """Return the jobs of every worker, to add others to; see `standard_jobs.standard_jobs`."""
+        return standard_jobs(self._pool.settings, self._gateways)
+
     def worker(
         self,
         *,
@@ -64,5 +71,13 @@ class Events:
         jobs: Iterable[Job] | None = None,
         webhooks: bool = True,
     ) -> Worker:
-        """Return a worker, to be given consumers and run; see `worker.Worker`."""
-        return Worker(self._pool, concurrency=concurrency, jobs=jobs, webhooks=webhooks)
+        """Return a worker, to be given consumers and run; see `worker.Worker`.
+
+        `jobs` None are the standard ones, `()` none at all.
+        """
+        return Worker(
+            self._pool,
+            concurrency=concurrency,
+            jobs=self.standard_jobs() if jobs is None else jobs,
+            webhooks=webhooks,
+        )

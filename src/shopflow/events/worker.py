@@ -16,7 +16,6 @@ import psycopg
 from shopflow.errors import InvalidInputError, PoolTimeoutError, ServerError
 from shopflow.events.backoff import MOST_ATTEMPTS, pause_after
 from shopflow.events.bell import Bell
-from shopflow.events.cleaning import standard_jobs
 from shopflow.events.consumers import checked_name, register_consumer, switch
 from shopflow.events.deliveries import (
     ActiveConsumer,
@@ -83,7 +82,7 @@ class Worker:
         pool: Pool,
         *,
         concurrency: int = CONCURRENCY,
-        jobs: Iterable[Job] | None = None,
+        jobs: Iterable[Job] = (),
         webhooks: bool = True,
     ) -> None:
         """Prepare a worker; nothing runs before `run`.
@@ -91,14 +90,17 @@ class Worker:
         Args:
             pool: the shop's.
             concurrency: how many deliveries may be under way for each consumer.
-            jobs: None for `cleaning.standard_jobs()`.
+            jobs: what to do now and then.
             webhooks: whether to send webhooks; Python consumers are those added to this worker.
+
+        Raises:
+            InvalidInputError: for a concurrency below 1.
         """
         if concurrency < 1:
             raise InvalidInputError("concurrency", concurrency, "must be at least 1")
         self._pool = pool
         self._concurrency = concurrency
-        self._jobs = tuple(standard_jobs() if jobs is None else jobs)
+        self._jobs = tuple(jobs)
         self._webhooks = webhooks
         self._handlers: dict[str, _Python] = {}
         self._bell = Bell(pool.settings)
@@ -143,7 +145,10 @@ class Worker:
         return self._stopping
 
     def stop(self) -> None:
-        """Have `run` take nothing more and return once what is under way has ended."""
+        """Have `run` take nothing more and return once what is under way has ended.
+
+        Raises nothing of its own.
+        """
         self._stopping = True
         self._wake.set()
 
@@ -171,7 +176,8 @@ class Worker:
         """Deliver what is due now, run the jobs that are, and return; a failure is left for later.
 
         Raises:
-            InvalidInputError, ServerError, psycopg.Error: as `run`; and when the server goes away.
+            InvalidInputError: when a consumer has the name of a webhook.
+            ServerError, psycopg.Error: when the server cannot be reached, or goes away.
         """
         await self._register()
         self._counts.clear()

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from hashlib import sha256
 
 import msgspec
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from shopflow.errors import InvalidInputError
 from shopflow.ids import CartId, ShippingMethodId
 from shopflow.orders.addresses import Address, check_address
-from shopflow.text import check_text
+from shopflow.orders.requests import LONGEST_KEY, fingerprint_of
+from shopflow.text import check_email, check_text
 
-LONGEST_KEY = LONGEST_EMAIL = 255
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _CURRENCY_CODE = re.compile(r"[A-Z]{3}")
 
 
@@ -45,18 +43,14 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def fingerprint(checkout: Checkout) -> bytes:
-    """Return the SHA-256 of a checkout without its key: the same for an equal one, only.
-
-    A field that is None is left out, so that one added later does not change it.
-    """
+    """Return the SHA-256 of a checkout without its key: the same for an equal one, only."""
     total = checkout.expected_total
-    request = asdict(checkout) | {
-        "idempotency_key": None,
-        # 40 and 40.00 are the same total.
-        "expected_total": total if total is None else total.normalize(),
-    }
-    given = {name: value for name, value in request.items() if value is not None}
-    return sha256(msgspec.json.encode(given, order="sorted")).digest()
+    # 40 and 40.00 are the same total.
+    return fingerprint_of(
+        checkout,
+        idempotency_key=None,
+        expected_total=total if total is None else total.normalize(),
+    )
 
 
 def check_checkout(checkout: Checkout, currency_code: str) -> Checkout:
@@ -79,13 +73,7 @@ def _check(checkout: Checkout) -> None:
     if expected is not None and not expected.is_finite():
         raise InvalidInputError("expected_total", expected, "is not an amount of money")
     if checkout.customer_email is not None:
-        _check_email(checkout.customer_email)
+        check_email("customer_email", checkout.customer_email)
     check_address("shipping_address", checkout.shipping_address)
     if checkout.billing_address is not None:
         check_address("billing_address", checkout.billing_address)
-
-
-def _check_email(email: str) -> None:
-    check_text("customer_email", email, LONGEST_EMAIL)
-    if not _EMAIL.fullmatch(email):
-        raise InvalidInputError("customer_email", email, "is not an e-mail address")

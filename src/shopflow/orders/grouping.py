@@ -74,8 +74,12 @@ class GroupCheckout:
         self._taken: set[object] = set()
         self._groups: set[asyncio.Task[None]] = set()
         self._singles: set[asyncio.Task[None]] = set()
-        # They wait for locks: some connections are left to everybody else.
-        self._room_for_singles = asyncio.Semaphore(max(1, pool.settings.pool_max_size // 2))
+        # By patience. Who waits for locks leaves connections to everybody else.
+        size = pool.settings.pool_max_size
+        self._room = {
+            False: asyncio.Semaphore(max(1, size // 2)),
+            True: asyncio.Semaphore(max(1, size // 4)),
+        }
 
     async def place(self, checkout: Checkout) -> PlacedOrder:
         """Place one order, which `check_checkout` has let through; raises as `Orders.place`.
@@ -107,6 +111,7 @@ class GroupCheckout:
 
     async def _while_somebody_waits(self) -> None:
         while group := self._next_group():
+            answers: list[Answer] = [_interrupted() for _ in group]
             try:
                 answers = await self._attempt(group, patient=False)
             except PoolTimeoutError as error:
@@ -115,7 +120,9 @@ class GroupCheckout:
                 ]
             except Exception:  # noqa: BLE001 whose it is shows when they are tried one by one
                 answers = [Again()] * len(group)
-            self._settle(group, answers)
+            finally:
+                # Also when the program is being ended: nobody is left waiting.
+                self._settle(group, answers)
 
     def _next_group(self) -> list[_Caller]:
         """Take those who wait, in their order; who has a cart or key of one ahead stays."""
@@ -147,22 +154,32 @@ class GroupCheckout:
         self._waiting.extendleft(reversed(again))
 
     async def _place_single(self, caller: _Caller) -> None:
-        async with self._room_for_singles:
-            try:
-                caller.give(await self._until_answered(caller))
-            except Exception as error:  # noqa: BLE001 it is the caller's
-                caller.give(error)
-        self._taken.difference_update(caller.claims)
-        self._wake()
+        answer: PlacedOrder | Exception = _interrupted()
+        try:
+            answer = await self._until_answered(caller)
+        except Exception as error:  # noqa: BLE001 it is the caller's
+            answer = error
+        finally:
+            caller.give(answer)
+            self._taken.difference_update(caller.claims)
+            self._wake()
 
     async def _until_answered(self, caller: _Caller) -> PlacedOrder | Exception:
-        """Try until there is an answer; also after a lost connection, for its key keeps it one."""
+        """Try until there is an answer; also after a lost connection, for its key keeps it one.
+
+        Not for long at first: what somebody holds up is left to those who want it.
+        """
         failure: Exception = TransactionConflictError(ATTEMPTS)
         for attempt in range(ATTEMPTS):
-            if attempt:
+            patient = attempt > 0
+            if patient:
                 await asyncio.sleep(pause_before(attempt))
             try:
-                (answer,) = await self._attempt([caller], patient=True)
+                async with self._room[patient]:
+                    (answer,) = await self._attempt([caller], patient=patient)
+            except LockNotAvailable as error:
+                if patient:
+                    raise TransactionConflictError(attempt + 1) from error
             except Exception as error:
                 if not _passes(error):
                     raise
@@ -181,12 +198,16 @@ class GroupCheckout:
         async with self._pool.connection() as connection:
             try:
                 return await place_together(connection, checkouts, self._taxes, patient=patient)
-            except LockNotAvailable as error:
-                raise TransactionConflictError(1) from error
             except psycopg.Error as error:
                 if connection.closed:
                     raise ServerError("the connection was lost; nothing was changed") from error
                 raise
+
+
+def _interrupted() -> CommitOutcomeUnknownError:
+    return CommitOutcomeUnknownError(
+        "the checkout was interrupted: repeat it with the same key to see whether it took effect"
+    )
 
 
 def _passes(error: Exception) -> bool:

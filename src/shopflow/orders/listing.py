@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, urlsafe_b64encode
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -12,12 +11,11 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection, sql
 
+from shopflow import cursors
 from shopflow.errors import InvalidInputError
 from shopflow.ids import OrderId, UserId
 from shopflow.orders.states import FulfillmentStatus, PaymentStatus, Status
 from shopflow.postgres.queries import Query
-
-LARGEST_LIMIT = 100
 
 
 class OrderSummary(msgspec.Struct, frozen=True):
@@ -107,16 +105,16 @@ async def list_orders(
     Raises:
         InvalidInputError: for a status, cursor or limit that cannot be.
     """
-    if not 1 <= limit <= LARGEST_LIMIT:
-        raise InvalidInputError("limit", limit, f"must be from 1 to {LARGEST_LIMIT}")
+    cursors.check_limit(limit)
     if status is not None and status not in get_args(Status):
         raise InvalidInputError("status", status, f"must be one of {', '.join(get_args(Status))}")
     params: dict[str, object] = {"user_id": user_id, "status": status}
     given = {name: value for name, value in params.items() if value is not None}
     filters = set(given)
-    if after is not None:
+    position = cursors.decode(after, _Position, "after")
+    if position is not None:
         filters.add("after")
-        given |= msgspec.structs.asdict(_position(after))
+        given |= msgspec.structs.asdict(position)
     # One more tells whether there is a next page.
     query = order_list_query(frozenset(filters))
     found = await query.document(connection, list[OrderSummary], **given, limit=limit + 1) or []
@@ -142,13 +140,4 @@ def order_list_query(filters: frozenset[str]) -> Query:
 
 
 def _cursor(last: OrderSummary) -> str:
-    position = msgspec.json.encode(_Position(last.placed_at, last.id))
-    return urlsafe_b64encode(position).decode().rstrip("=")
-
-
-def _position(cursor: str) -> _Position:
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        return msgspec.json.decode(b64decode(padded, b"-_", validate=True), type=_Position)
-    except (ValueError, msgspec.DecodeError):
-        raise InvalidInputError("after", cursor, "is not a cursor of this list") from None
+    return cursors.encode(_Position(last.placed_at, last.id))

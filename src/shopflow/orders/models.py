@@ -34,7 +34,10 @@ class Customer(msgspec.Struct, frozen=True):
 
 
 class OrderItem(msgspec.Struct, frozen=True):
-    """A line of an order, with name, price and image as they were when it was placed."""
+    """A line of an order, with name, price and image as they were when it was placed.
+
+    `tax_included` says that the price contains `tax_amount`; otherwise it was added.
+    """
 
     id: OrderItemId
     product_id: ProductId
@@ -47,6 +50,7 @@ class OrderItem(msgspec.Struct, frozen=True):
     subtotal: Decimal
     discount_amount: Decimal
     tax_amount: Decimal
+    tax_included: bool
     fulfilled_quantity: int
     returned_quantity: int
     image_url: str | None
@@ -96,11 +100,15 @@ class ReturnItem(msgspec.Struct, frozen=True):
 
 
 class Return(msgspec.Struct, frozen=True):
-    """Goods that came back; `refund_amount` is what they are worth, not what was paid back."""
+    """Goods that came back; `refund_amount` is what they are worth, not what was paid back.
+
+    `refunded_elsewhere` says that it is given back in another way than by refunds.
+    """
 
     id: ReturnId
     reason: str | None
     refund_amount: Decimal
+    refunded_elsewhere: bool
     created_by: UserId | None
     created_at: datetime
     items: tuple[ReturnItem, ...]

@@ -64,7 +64,26 @@ class Orders:
         country_code: str | None = None,
         state: str | None = None,
     ) -> Quote:
-        """Return what a cart comes to, without ordering it; see `quoting.quote_all`."""
+        """Return what a cart comes to at the prices of now, without ordering it, in one round trip.
+
+        Nothing is locked, written or kept: what the customer has seen is held by giving its total
+        to `place` as `expected_total`. The quote names every line of which there is less in stock,
+        and every price that is another one than when the line was put into the cart.
+
+        Args:
+            cart_id: the cart.
+            shipping_method_id: one of those that `shop.shipping.quotes` offers; None leaves
+                shipping out of the total.
+            country_code: where it goes to, two capitals; None leaves out shipping and tax.
+            state: of that country, None where it has none.
+
+        Raises:
+            NotFoundError: when there is no such cart, or the method is not offered there.
+            EmptyCartError: when there is nothing in the cart.
+            CouponRefusedError: when the coupon on the cart does not apply now, with the reason.
+            InvalidInputError: for a country or state that cannot be, a method without country, and
+                a total that the database could not hold.
+        """
         request = QuoteRequest(
             cart_id=cart_id,
             shipping_method_id=shipping_method_id,
@@ -109,7 +128,10 @@ class Orders:
         return await self._checkouts.place(check_checkout(checkout, settings.currency_code))
 
     async def close(self) -> None:
-        """Return when every checkout under way has its answer, and close the gateways."""
+        """Return when every checkout under way has its answer, and close the gateways.
+
+        The shop does it when it is closed. Raises nothing of its own.
+        """
         await self._checkouts.close()
         await self.payments.close()
 
@@ -123,7 +145,7 @@ class Orders:
         card_last_four: str | None = None,
         actor: UserId | None = None,
     ) -> PaymentId:
-        """Record that an order was paid in full, and confirm it; see `marking.mark_paid`."""
+        """Record that it was paid in full, and confirm it; see `payments.marking.mark_paid`."""
         return await mark_paid(
             self._pool,
             order_id,
@@ -197,17 +219,31 @@ class Orders:
     async def return_items(
         self, request: ReturnRequest, *, actor: UserId | None = None
     ) -> Returned:
-        """Take goods back and say what they are worth; see `returns.return_items`."""
-        return await returns.return_items(self._pool, request, actor=actor)
+        """Take goods back and refund what they are worth; see `returns.return_items`."""
+        return await returns.return_items(self._pool, self.payments.gateways, request, actor=actor)
 
     async def cancel(
-        self, order_id: OrderId, *, reason: str | None = None, actor: UserId | None = None
+        self,
+        order_id: OrderId,
+        *,
+        reason: str | None = None,
+        give_back: bool = True,
+        close_order: bool = False,
+        actor: UserId | None = None,
     ) -> Cancellation:
-        """Cancel an order and say what its payments need; see `cancelling.cancel`."""
-        return await cancelling.cancel(self._pool, order_id, reason=reason, actor=actor)
+        """Cancel an order and give its money back; see `cancelling.cancel`."""
+        return await cancelling.cancel(
+            self._pool,
+            self.payments.gateways,
+            order_id,
+            reason=reason,
+            give_back=give_back,
+            close_order=close_order,
+            actor=actor,
+        )
 
     async def expire_unpaid(self, older_than: timedelta) -> int:
-        """Cancel what was not paid in time, and say how many; see `expiring`."""
+        """Cancel what was not paid in time; see `expiring.expire_unpaid_orders`."""
         return await expiring.expire_unpaid_orders(self._pool, older_than)
 
     async def add_note(

@@ -27,6 +27,7 @@ from shopflow.orders.reading import QUERIES
 from shopflow.orders.states import Status
 from shopflow.orders.taxes import Taxes
 from shopflow.promotions.errors import CouponRefusedError
+from shopflow.promotions.models import Coupon
 
 Outcome = Literal[
     "placed",
@@ -177,6 +178,7 @@ def _order(n: int, checkout: Checkout, quote: Quote) -> dict[str, object] | Shop
         "currency_code": checkout.currency_code,
         "coupon_id": quote.coupon_id,
         "coupon_code": quote.coupon_code,
+        **_terms(quote.coupon),
         "saved": totals.saved,
         "subtotal": totals.subtotal,
         "discount_amount": totals.discount_amount,
@@ -192,11 +194,20 @@ def _order(n: int, checkout: Checkout, quote: Quote) -> dict[str, object] | Shop
                 "unit_price": line.unit_price,
                 "discount_amount": line.discount_amount,
                 "tax_amount": line.tax_amount,
+                "tax_included": line.tax_included,
             }
             for line in quote.lines
         ],
         "addresses": _addresses(checkout),
     }
+
+
+def _terms(coupon: Coupon | None) -> dict[str, object]:
+    """Return what a coupon is worth: another worth is priced again."""
+    if coupon is None:
+        return {}
+    names = ("discount_type", "discount_value", "min_order", "max_discount")
+    return {name: getattr(coupon, name) for name in names}
 
 
 def _addresses(checkout: Checkout) -> list[dict[str, str | None]]:

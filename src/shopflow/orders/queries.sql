@@ -40,6 +40,7 @@ SELECT json_build_object(
             'subtotal', oi.subtotal,
             'discount_amount', oi.discount_amount,
             'tax_amount', oi.tax_amount,
+            'tax_included', oi.tax_included,
             'fulfilled_quantity', oi.fulfilled_quantity,
             'returned_quantity', oi.returned_quantity,
             'image_url', oi.image_url
@@ -70,6 +71,7 @@ SELECT json_build_object(
             'id', ret.id,
             'reason', ret.reason,
             'refund_amount', ret.refund_amount,
+            'refunded_elsewhere', ret.refunded_elsewhere,
             'created_by', ret.created_by,
             'created_at', ret.created_at,
             'items', (
@@ -389,10 +391,9 @@ UPDATE orders SET status = %(status)s::text WHERE id = %(order_id)s AND status <
 SELECT
     i.id, i.sku, i.quantity, i.fulfilled_quantity, i.returned_quantity,
     i.subtotal, i.discount_amount,
-    CASE WHEN o.included_tax_amount = 0 THEN i.tax_amount ELSE 0.00 END AS added_tax_amount
-FROM orders AS o
-JOIN order_items AS i ON i.order_id = o.id
-WHERE o.id = %(order_id)s
+    CASE WHEN i.tax_included THEN 0.00 ELSE i.tax_amount END AS added_tax_amount
+FROM order_items AS i
+WHERE i.order_id = %(order_id)s
 ORDER BY i.created_at, i.id;
 
 -- name: get_shipment_by_key
@@ -484,34 +485,64 @@ FROM order_returns
 WHERE order_id = %(order_id)s AND idempotency_key = %(idempotency_key)s;
 
 -- name: write_return
--- Take back these lines; triggers count them and put into stock what is sold again.
-WITH sent_back AS (
-    INSERT INTO order_returns (
-        order_id, reason, refund_amount, created_by, idempotency_key, idempotency_fingerprint
-    )
-    VALUES (
-        %(order_id)s, %(reason)s::text, %(refund_amount)s, %(actor)s::uuid,
-        %(idempotency_key)s::text, %(fingerprint)s::bytea
-    )
-    RETURNING id, refund_amount
-),
-
-lines AS (
-    INSERT INTO order_return_items (return_id, order_item_id, quantity, restock)
-    SELECT sent_back.id, line.order_item_id, line.quantity, line.restock
-    FROM
-        sent_back,
-        jsonb_to_recordset(%(lines)s::jsonb) AS line (
-            order_item_id uuid, quantity integer, restock boolean
-        )
+-- Write down that goods of a held order come back; their lines follow.
+INSERT INTO order_returns (
+    order_id, reason, refund_amount, refunded_elsewhere, created_by, idempotency_key,
+    idempotency_fingerprint
 )
+VALUES (
+    %(order_id)s, %(reason)s::text, %(refund_amount)s, %(refunded_elsewhere)s, %(actor)s::uuid,
+    %(idempotency_key)s::text, %(fingerprint)s::bytea
+)
+RETURNING id, refund_amount;
 
-SELECT id, refund_amount FROM sent_back;
+-- name: write_return_lines
+-- Take back these lines; triggers count them and put into stock what is sold again.
+INSERT INTO order_return_items (return_id, order_item_id, quantity, restock)
+SELECT %(return_id)s::uuid, line.order_item_id, line.quantity, line.restock
+FROM jsonb_to_recordset(%(lines)s::jsonb) AS line (
+    order_item_id uuid, quantity integer, restock boolean
+);
+
+-- name: list_refunds_of_return
+-- The refunds that were written with a return: their keys begin with its own.
+SELECT po.id
+FROM payments AS p
+JOIN payment_operations AS po ON po.payment_id = p.id
+WHERE
+    p.order_id = %(order_id)s
+    AND po.kind = 'refund'
+    AND starts_with(po.idempotency_key, %(beginning)s::text)
+ORDER BY po.created_at, po.id;
+
+-- name: list_open_give_backs
+-- The voids and refunds of a held order that have no outcome yet.
+SELECT po.id
+FROM payments AS p
+JOIN payment_operations AS po ON po.payment_id = p.id
+WHERE
+    p.order_id = %(order_id)s
+    AND po.kind IN ('void', 'refund')
+    AND po.status IN ('pending', 'unknown')
+ORDER BY po.created_at, po.id;
+
+-- name: read_order_worth
+-- What a held order came to, and what came back of it, by how it is given back.
+SELECT
+    o.total_amount,
+    coalesce(sum(r.refund_amount) FILTER (WHERE NOT r.refunded_elsewhere), 0.00) AS returned_amount,
+    coalesce(sum(r.refund_amount) FILTER (WHERE r.refunded_elsewhere), 0.00)
+        AS returned_elsewhere_amount
+FROM orders AS o
+LEFT JOIN order_returns AS r ON r.order_id = o.id
+WHERE o.id = %(order_id)s
+GROUP BY o.id;
 
 -- name: read_payments_to_settle
--- The payments of a held order, the newest first, and what of each was or is being paid back.
+-- The payments of a held order, the newest first: what of each was or is being paid back, and what
+-- of it is neither captured nor voided.
 SELECT
-    o.shipping_amount, p.id, p.status, p.captured_amount,
+    p.id, p.gateway, p.status, p.captured_amount,
     coalesce(
         (
             SELECT sum(r.amount)
@@ -519,16 +550,26 @@ SELECT
             WHERE r.payment_id = p.id AND r.status <> 'failed'
         ),
         0.00
-    ) AS refunded_amount
-FROM orders AS o
-JOIN payments AS p ON p.order_id = o.id
-WHERE o.id = %(order_id)s
+    ) AS refunded_amount,
+    p.amount - p.captured_amount - p.voided_amount AS rest,
+    p.gateway IS NOT NULL AND s.live_amount > p.captured_amount + p.voided_amount AS busy
+FROM payments AS p
+CROSS JOIN LATERAL payment_state(p.id) AS s
+WHERE p.order_id = %(order_id)s
 ORDER BY p.created_at DESC, p.id DESC;
 
 -- name: write_note
--- Note something about an order; no row when there is no such order.
+-- Note something about an order; no row when there is no such order. The author's row before the
+-- order's, whose keys the note holds, as the deletion of a user takes them.
+WITH author AS MATERIALIZED (
+    SELECT id FROM users WHERE id = %(actor)s::uuid FOR KEY SHARE
+)
+
 INSERT INTO order_notes (order_id, note, created_by)
-SELECT id, %(note)s::text, %(actor)s::uuid FROM orders WHERE id = %(order_id)s
+SELECT id, %(note)s::text, %(actor)s::uuid
+FROM orders
+-- Always true; it has the author locked first.
+WHERE id = %(order_id)s AND (SELECT count(*) FROM author) >= 0
 RETURNING id;
 
 -- name: count_unpaid_orders

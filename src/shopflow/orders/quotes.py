@@ -9,6 +9,7 @@ import msgspec
 from shopflow.ids import CartId, CouponId, ProductId, ShippingMethodId, UserId, VariantId
 from shopflow.orders.errors import PriceChange, Shortage
 from shopflow.orders.totals import ShippingPrice, Totals
+from shopflow.promotions.models import Coupon
 
 
 class QuoteRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,8 +29,8 @@ class QuoteLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line of a cart as it would be ordered now.
 
     `unit_price` is that of now, `cart_price` the one when the line was last written. `available`
-    is what can be bought: None without limit, 0 for what is no longer for sale. `tax_amount` is
-    added to the price or contained in it.
+    is what can be bought: None without limit, 0 for what is no longer for sale. `tax_included`
+    says that the price contains `tax_amount`; otherwise it is added.
     """
 
     product_id: ProductId
@@ -44,6 +45,7 @@ class QuoteLine(msgspec.Struct, frozen=True, kw_only=True):
     subtotal: Decimal
     discount_amount: Decimal
     tax_amount: Decimal
+    tax_included: bool
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +61,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     user_email: str | None
     coupon_id: CouponId | None
     coupon_code: str | None
+    coupon: Coupon | None
     lines: tuple[QuoteLine, ...]
     shipping: ShippingPrice | None
     totals: Totals

@@ -301,6 +301,7 @@ def _quote(request: QuoteRequest, cart: _Cart, totals: Totals) -> Quote:
         cart_id=request.cart_id,
         user_id=cart.user_id,
         user_email=cart.user_email,
+        coupon=cart.coupon,
         coupon_id=cart.coupon.id if cart.coupon else None,
         coupon_code=cart.coupon.code if cart.coupon else None,
         lines=tuple(
@@ -317,6 +318,7 @@ def _quote(request: QuoteRequest, cart: _Cart, totals: Totals) -> Quote:
                 subtotal=amounts.subtotal,
                 discount_amount=amounts.discount_amount,
                 tax_amount=amounts.tax_amount,
+                tax_included=amounts.tax_included,
             )
             for line, amounts in zip(cart.lines, totals.lines, strict=True)
         ),

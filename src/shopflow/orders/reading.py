@@ -25,7 +25,11 @@ async def get_order(connection: AsyncConnection[Any], order_id: OrderId) -> Orde
 
 
 async def get_order_by_number(connection: AsyncConnection[Any], order_number: str) -> Order:
-    """Return the order with this number, as the customer knows it; otherwise as `get_order`."""
+    """Return the order with this number, as the customer knows it, in one round trip.
+
+    Raises:
+        NotFoundError: when there is none.
+    """
     if not storable(order_number):
         raise NotFoundError("order", repr(order_number))
     return await _get(connection, order_number, id=None, order_number=order_number)

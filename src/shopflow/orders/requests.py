@@ -10,14 +10,15 @@ import msgspec
 LONGEST_KEY = 255
 
 
-def fingerprint_of(request: msgspec.Struct) -> bytes:
+def fingerprint_of(request: msgspec.Struct, **changes: object) -> bytes:
     """Return the SHA-256 of a request: the same for an equal one, only.
 
-    A field that is None is left out, so that one added later does not change it.
+    A field that is None is left out, so that one added later does not change it. `changes` take
+    the place of fields of the request.
     """
     given = {
         name: _with_keys_of_text(value)
-        for name, value in msgspec.structs.asdict(request).items()
+        for name, value in (msgspec.structs.asdict(request) | changes).items()
         if value is not None
     }
     return sha256(msgspec.json.encode(given, order="sorted")).digest()

@@ -60,7 +60,10 @@ async def set_tax_rate(connection: AsyncConnection[Any], rate: TaxRate) -> TaxRa
 async def list_tax_rates(
     connection: AsyncConnection[Any], country_code: str | None = None
 ) -> list[StoredTaxRate]:
-    """Return the rates of a country, None for all: first those of the whole country."""
+    """Return the rates of a country, None for all: first those of the whole country.
+
+    Raises nothing of its own.
+    """
     return await QUERIES["list_tax_rates"].rows(
         connection, StoredTaxRate, country_code=country_code
     )

@@ -45,11 +45,12 @@ class Charges(msgspec.Struct, frozen=True):
 
 
 class LineTotals(msgspec.Struct, frozen=True):
-    """The amounts of a line; `tax_amount` is added to its price or contained in it."""
+    """The amounts of a line; `tax_included` says that its price contains `tax_amount`."""
 
     subtotal: Decimal
     discount_amount: Decimal
     tax_amount: Decimal
+    tax_included: bool
 
 
 class Totals(msgspec.Struct, frozen=True):
@@ -106,7 +107,9 @@ def totals_of(charges: Charges, taxation: Taxation | None = None) -> Totals:
         included_tax_amount=sum((tax.amount for tax in taxes if tax.is_included), ZERO),
         total_amount=gross - discount,
         saved=discount + charges.shipping_waived,
-        lines=tuple(LineTotals(line, off, tax.amount) for line, off, tax in amounts),
+        lines=tuple(
+            LineTotals(line, off, tax.amount, tax.is_included) for line, off, tax in amounts
+        ),
     )
 
 

@@ -56,5 +56,10 @@ def refund_of(line: SoldLine, quantity: int) -> Decimal:
     return worth_of(line, line.returned_quantity, line.returned_quantity + quantity)
 
 
+def returned(line: SoldLine, quantity: int) -> SoldLine:
+    """Return the line with `quantity` pieces more come back."""
+    return msgspec.structs.replace(line, returned_quantity=line.returned_quantity + quantity)
+
+
 def _first(line: SoldLine, pieces: int) -> Decimal:
     return rounded(line.total * pieces / line.quantity)

@@ -16,9 +16,11 @@ from typing import Any, TypeVar
 import msgspec
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor
+from psycopg.errors import UndefinedColumn, UndefinedFunction, UndefinedTable
 from psycopg.rows import TupleRow, tuple_row
 from psycopg.sql import SQL, Composed
 
+from shopflow.errors import MigrationError
 from shopflow.postgres.failures import translate
 from shopflow.postgres.timings import Histogram, histogram, timings
 
@@ -124,6 +126,11 @@ class Query:
             )
         except psycopg.IntegrityError as error:
             raise translate(error) from error
+        except (UndefinedTable, UndefinedColumn, UndefinedFunction) as error:
+            raise MigrationError(
+                f"{error.diag.message_primary}: the schema is not this ShopFlow's,"
+                " shopflow migrate up brings it up"
+            ) from error
         finally:
             self._histogram.add(perf_counter() - start)
 

@@ -1,5 +1,19 @@
 """Products and what belongs to them (§2.2): reading (§4.1, §4.2), writing, stock and reviews."""
 
+from shopflow.cursors import Page
+from shopflow.products.admin_models import AdminProduct, AdminVariant, Brand, Category
+from shopflow.products.errors import (
+    AlreadyReviewedError,
+    CategoryCycleError,
+    CategoryHasChildrenError,
+    InsufficientStockError,
+    OptionsTakenError,
+    ProductArchivedError,
+    ReviewChangedError,
+    SkuTakenError,
+    SlugTakenError,
+    VersionConflictError,
+)
 from shopflow.products.inputs import (
     BrandChanges,
     CategoryChanges,
@@ -15,25 +29,64 @@ from shopflow.products.inputs import (
     VariantChanges,
 )
 from shopflow.products.listing import ProductFilters, Sort
-from shopflow.products.models import Product, ProductListing
+from shopflow.products.models import (
+    Product,
+    ProductBrand,
+    ProductCategory,
+    ProductImage,
+    ProductListing,
+    ProductVariant,
+)
+from shopflow.products.review_models import Moderation, OwnReview, QueuedReview, Review
 from shopflow.products.review_reading import ReviewSort
+from shopflow.products.stock_changing import GivenReason
+from shopflow.products.stock_models import LowStock, Movement, Reason, StockChange, StockMismatch
 
 __all__ = [
+    "AdminProduct",
+    "AdminVariant",
+    "AlreadyReviewedError",
+    "Brand",
     "BrandChanges",
+    "Category",
     "CategoryChanges",
+    "CategoryCycleError",
+    "CategoryHasChildrenError",
+    "GivenReason",
     "ImageChanges",
+    "InsufficientStockError",
+    "LowStock",
+    "Moderation",
+    "Movement",
     "NewBrand",
     "NewCategory",
     "NewImage",
     "NewProduct",
     "NewReview",
     "NewVariant",
+    "OptionsTakenError",
+    "OwnReview",
+    "Page",
     "Product",
+    "ProductArchivedError",
+    "ProductBrand",
+    "ProductCategory",
     "ProductChanges",
     "ProductFilters",
+    "ProductImage",
     "ProductListing",
+    "ProductVariant",
+    "QueuedReview",
+    "Reason",
+    "Review",
+    "ReviewChangedError",
     "ReviewChanges",
     "ReviewSort",
+    "SkuTakenError",
+    "SlugTakenError",
     "Sort",
+    "StockChange",
+    "StockMismatch",
     "VariantChanges",
+    "VersionConflictError",
 ]

@@ -32,7 +32,7 @@ async def get_product_for_admin(
 async def category_tree(connection: AsyncConnection[Any]) -> tuple[Category, ...]:
     """Return the roots with everything below them, in one round trip.
 
-    Siblings come by `sort_order`, then by name.
+    Siblings come by `sort_order`, then by name. Raises nothing of its own.
     """
     found = await QUERIES["list_categories"].document(connection, list[Category])
     below: dict[CategoryId | None, list[Category]] = {}
@@ -51,5 +51,8 @@ def _with_children(
 
 
 async def list_brands(connection: AsyncConnection[Any]) -> list[Brand]:
-    """Return all brands by name, also those that are not active; one round trip."""
+    """Return all brands by name, also those that are not active; one round trip.
+
+    Raises nothing of its own.
+    """
     return await QUERIES["list_brands"].document(connection, list[Brand]) or []

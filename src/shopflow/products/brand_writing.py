@@ -35,7 +35,8 @@ async def update_brand(
 
     Raises:
         VersionConflictError: when it has another version than the one expected; None takes any.
-        InvalidInputError, SlugTakenError: as `create_brand`.
+        InvalidInputError: naming the field that cannot be.
+        SlugTakenError: when another brand has the slug.
         NotFoundError: when there is no such brand.
     """
     given = check_fields(changes)

@@ -38,7 +38,8 @@ async def update_category(
 
     Raises:
         VersionConflictError: when it has another version than the one expected; None takes any.
-        InvalidInputError, SlugTakenError: as `create_category`.
+        InvalidInputError: naming the field that cannot be.
+        SlugTakenError: when another category has the slug.
         NotFoundError: when there is no such category.
     """
     given = check_fields(changes)
@@ -74,6 +75,7 @@ async def move_category(
         expected_version: the version that was read; None moves whatever is there.
 
     Raises:
+        InvalidInputError: for a `sort_order` that cannot be.
         CategoryCycleError: when the new parent is the category itself or below it.
         VersionConflictError: when somebody else has changed it since.
         NotFoundError: when there is no such category or parent.

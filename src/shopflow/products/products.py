@@ -49,12 +49,12 @@ class Products:
         limit: int = 20,
         offset: int = 0,
     ) -> list[ProductListing]:
-        """Return a page of products (§4.1); see `shopflow.products.listing.list_products`."""
+        """Return a page of products (§4.1); see `listing.list_products`."""
         async with self._pool.connection() as connection:
             return await list_products(connection, filters, sort, limit, offset)
 
     async def get(self, key: str | UUID) -> Product:
-        """Return a product by id or slug (§4.2); see `shopflow.products.detail.get_product`."""
+        """Return a product by id or slug (§4.2); see `detail.get_product`."""
         async with self._pool.connection() as connection:
             return await get_product(connection, key)
 

@@ -10,10 +10,10 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection, sql
 
+from shopflow.cursors import Page, check_limit, decode, encode
 from shopflow.errors import InvalidInputError
 from shopflow.ids import ProductId, UserId
 from shopflow.postgres.queries import Query
-from shopflow.products.cursors import Page, check_limit, decode, encode
 from shopflow.products.detail import QUERIES
 from shopflow.products.review_models import OwnReview, QueuedReview, Review
 

@@ -122,7 +122,8 @@ async def reject_review(
 
     Raises:
         InvalidInputError: for a reason that is blank or cannot be stored.
-        ReviewChangedError, NotFoundError: as `approve_review`.
+        ReviewChangedError: when it has changed since it was read.
+        NotFoundError: when there is no such review, or no such moderator.
     """
     check_text("reason", reason, LONGEST_TEXT)
     if not reason.strip(" "):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from shopflow.cursors import Page
 from shopflow.ids import ProductId, ReviewId, UserId
 from shopflow.postgres.pool import Pool
 from shopflow.products import review_reading, review_writing
-from shopflow.products.cursors import Page
 from shopflow.products.inputs import NewReview, ReviewChanges
 from shopflow.products.review_models import OwnReview, QueuedReview, Review
 from shopflow.products.review_reading import ReviewSort

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from shopflow.cursors import Page
 from shopflow.ids import ProductId, UserId, VariantId
 from shopflow.postgres.pool import Pool
 from shopflow.postgres.transactions import run_transaction
 from shopflow.products import stock_changing, stock_reading
-from shopflow.products.cursors import Page
 from shopflow.products.stock_changing import GivenReason, StockOf
 from shopflow.products.stock_models import LowStock, Movement, StockChange, StockMismatch
 

@@ -65,8 +65,9 @@ async def adjust_stock(connection: AsyncConnection[Any], of: StockOf, change: in
 
     Raises:
         InsufficientStockError: when there are fewer than are to be taken away.
-        InvalidInputError: when `change` is 0 or leads above 100,000,000; otherwise as `set_stock`.
-        NotFoundError: as `set_stock`.
+        InvalidInputError: when `change` is 0 or leads above 100,000,000; for a
+            reason or note that cannot be, and without variant where the product has some.
+        NotFoundError: when there is no such product, variant of it, or actor.
     """
     check_integer("change", change, -LARGEST_STOCK, LARGEST_STOCK)
     if change == 0:

@@ -9,9 +9,9 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
+from shopflow.cursors import Page, check_limit, decode, encode
 from shopflow.ids import ProductId, VariantId
 from shopflow.products.checks import LARGEST_STOCK, check_integer
-from shopflow.products.cursors import Page, check_limit, decode, encode
 from shopflow.products.detail import QUERIES
 from shopflow.products.stock_models import LowStock, Movement, StockMismatch
 
@@ -109,7 +109,8 @@ async def check_stock(connection: AsyncConnection[Any]) -> list[StockMismatch]:
     """Return every stock that does not add up: none, unless somebody turned the triggers off.
 
     It sees one moment of the shop, blocks nobody, and may take as long as it takes: reads all
-    movements. Inside a transaction statement_timeout is off until that ends.
+    movements. Inside a transaction statement_timeout is off until that ends. Raises nothing of its
+    own.
     """
     await QUERIES["check_stock_session"].execute(connection)
     return await QUERIES["check_stock"].rows(connection, StockMismatch)

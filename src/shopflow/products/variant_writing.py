@@ -59,8 +59,10 @@ async def update_variant(
     Raises:
         VersionConflictError: when somebody else has changed it since.
         NotFoundError: when there is no such variant.
-        InvalidInputError, SkuTakenError, OptionsTakenError, ProductArchivedError: as
-            `create_variant`.
+        InvalidInputError: naming the field that cannot be.
+        SkuTakenError: when another product or active variant has the SKU.
+        OptionsTakenError: when another active variant of the product has these option values.
+        ProductArchivedError: when it is to be active and its product is archived.
     """
     given = check_fields(changes)
     with named(given):

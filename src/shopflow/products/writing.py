@@ -55,7 +55,10 @@ async def update_product(
 
     Raises:
         VersionConflictError: when somebody else has changed it since.
-        InvalidInputError, SlugTakenError, SkuTakenError, NotFoundError: as `create_product`.
+        InvalidInputError: naming the field that cannot be.
+        SlugTakenError: when another product that is not archived has the slug.
+        SkuTakenError: when another product or active variant has the SKU.
+        NotFoundError: when there is no such product, category or brand.
     """
     given = check_fields(changes)
     with named(given):

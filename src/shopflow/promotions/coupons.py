@@ -50,7 +50,9 @@ class _Restricted(msgspec.Struct, frozen=True):
 async def create_coupon(
     connection: AsyncConnection[Any], terms: CouponTerms, scope: Scope | None = None
 ) -> CouponId:
-    """Make a coupon; with a scope as by `restrict_coupon`, in the caller's transaction.
+    """Make a coupon; with a scope as by `restrict_coupon`, in one transaction with it.
+
+    Either the coupon is there with its whole scope, or not at all.
 
     Raises:
         InvalidInputError: for a term that cannot be, naming it.

@@ -16,7 +16,7 @@ class Promotions:
         self._pool = pool
 
     async def create(self, terms: CouponTerms, scope: Scope | None = None) -> CouponId:
-        """Make a coupon, for a scope if need be; see `coupons.create_coupon`, `restrict`."""
+        """Make a coupon, for a scope if need be; see `coupons.create_coupon`."""
         return await run_transaction(
             self._pool, lambda connection: coupons.create_coupon(connection, terms, scope)
         )
@@ -27,7 +27,13 @@ class Promotions:
             await coupons.update_coupon(connection, coupon_id, changes)
 
     async def deactivate(self, coupon_id: CouponId) -> None:
-        """Let nobody use a coupon from now on; again has no effect. See `coupons.update_coupon`."""
+        """Let nobody use a coupon from now on; orders that used it keep their discount.
+
+        Again has no effect.
+
+        Raises:
+            NotFoundError: when there is no such coupon.
+        """
         await self.update(coupon_id, CouponChanges(is_active=False))
 
     async def restrict(self, coupon_id: CouponId, scope: Scope | None) -> None:

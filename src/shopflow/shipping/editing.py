@@ -79,7 +79,10 @@ async def delete_zone(connection: AsyncConnection[Any], zone_id: ShippingZoneId)
 
 
 async def list_zones(connection: AsyncConnection[Any]) -> list[Zone]:
-    """Return every zone with its methods, in the order in which they take precedence."""
+    """Return every zone with its methods, in the order in which they take precedence.
+
+    One round trip. Raises nothing of its own.
+    """
     return await QUERIES["list_zones"].document(connection, list[Zone]) or []
 
 
@@ -107,7 +110,12 @@ async def create_method(
 async def update_method(
     connection: AsyncConnection[Any], method_id: ShippingMethodId, changes: MethodChanges
 ) -> None:
-    """Change some terms of a method; otherwise as `update_zone`."""
+    """Change some terms of a method; orders that were placed keep what they were charged.
+
+    Raises:
+        InvalidInputError: for a term that cannot be, naming it.
+        NotFoundError: when there is no such method.
+    """
     await _update(connection, "shipping method", method_id, given(changes))
 
 

@@ -35,7 +35,18 @@ class Shipping:
     async def quotes(
         self, cart_id: CartId, *, country_code: str, state: str | None = None
     ) -> list[ShippingOption]:
-        """Return what is offered for a cart and an address; see `orders.quoting.quote_shipping`."""
+        """Return the methods offered for a cart and an address, the cheapest first.
+
+        Those are the active ones of the one zone that the address is in (that of the highest
+        priority); none where nothing is shipped to. Prices are those of an order placed now:
+        `free_above` and a coupon of free shipping are taken into account. One round trip.
+
+        Raises:
+            NotFoundError: when there is no such cart.
+            EmptyCartError: when there is nothing in the cart.
+            CouponRefusedError: when the coupon on the cart does not apply now, with the reason.
+            InvalidInputError: for a country or state that cannot be.
+        """
         async with self._pool.connection() as connection:
             return await self._quote_shipping(connection, cart_id, country_code, state)
 

@@ -1,8 +1,23 @@
 """Accounts, addresses and sessions (§2.1)."""
 
+from shopflow.addresses import Address
+from shopflow.users.errors import (
+    EmailAlreadyVerifiedError,
+    EmailTakenError,
+    InvalidCredentialsError,
+    InvalidTokenError,
+    NotPermittedError,
+    RateLimitedError,
+    RefreshTokenReusedError,
+    TokenUsedError,
+    UserDeletedError,
+)
 from shopflow.users.models import (
+    AddressType,
     PasswordReset,
+    Recipient,
     Registered,
+    Role,
     SavedAddress,
     Session,
     SignedIn,
@@ -15,17 +30,30 @@ from shopflow.users.tokens import RefreshToken, ResetToken, VerificationToken
 
 __all__ = [
     "AccountPolicy",
+    "Address",
+    "AddressType",
+    "EmailAlreadyVerifiedError",
+    "EmailTakenError",
     "Hashing",
+    "InvalidCredentialsError",
+    "InvalidTokenError",
     "Limit",
+    "NotPermittedError",
     "PasswordReset",
+    "RateLimitedError",
     "RateLimits",
+    "Recipient",
     "RefreshToken",
+    "RefreshTokenReusedError",
     "Registered",
     "ResetToken",
+    "Role",
     "SavedAddress",
     "Session",
     "SignedIn",
+    "TokenUsedError",
     "User",
+    "UserDeletedError",
     "VerificationMail",
     "VerificationToken",
 ]

@@ -29,7 +29,10 @@ class _Type(msgspec.Struct, frozen=True):
 async def list_addresses(
     connection: AsyncConnection[Any], user_id: UserId
 ) -> tuple[SavedAddress, ...]:
-    """Return the addresses of a user: shipping before billing, the default first, then newest."""
+    """Return the addresses of a user: shipping before billing, the default first, then newest.
+
+    None for a user that is not there. Raises nothing of its own.
+    """
     found = await QUERIES["list_addresses"].document(
         connection, tuple[SavedAddress, ...], user_id=user_id
     )

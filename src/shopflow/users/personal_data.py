@@ -37,8 +37,9 @@ async def export(connection: AsyncConnection[Any], user_id: UserId) -> bytes:
     """Return everything held on a person as one JSON document, in one round trip.
 
     Profile, addresses, sessions and tokens (when, never what), carts, orders with all that hangs
-    on them, steps taken on orders of others, coupons used and reviews. No password, no hash, of a
-    card the brand and last four digits. Also of an account that is deleted and not erased, with
+    on them (the shop's notes too), coupons used and reviews; of staff the steps, notes, returns,
+    stock changes and moderations that were theirs. No password, no hash, of a card the brand and
+    last four digits. Also of an account that is deleted and not erased, with
     the orders that it had. An order placed as a guest is nobody's, whatever address it names:
     that whoever registers with an address owns it is not proved.
 
@@ -55,12 +56,18 @@ async def erase(pool: Pool, user_id: UserId, *, by: UserId | None, reason: str) 
     """Take a person out of the database, for good, and log it in `erasure_log`.
 
     The account is emptied and deleted, with a placeholder of the `.invalid` domain for its
-    address; saved addresses, carts, sessions and tokens go; reviews and coupon uses no longer say
-    whose they are. Orders stay for the bookkeeping, also those the account had before it was
-    deleted: with their amounts, country, state and the first three characters of the postal code,
-    without name, street, town, e-mail address and card number. Erasing again does what is left
-    to do, if anything, and logs nothing twice. Backups keep what they have: see
-    `reapply_erasures`. Waits for carts, orders and sessions that are being written.
+    address; saved addresses, carts, sessions and tokens go, and the shop's notes about the orders
+    and reviews that were not approved. Of approved reviews the rating stays, without text; they
+    and coupon uses no longer say whose they are.
+
+    Orders stay for the bookkeeping, also those the account had before it was deleted: with their
+    amounts, country, state, the first three characters of the postal code and the gateways'
+    references of their payments, without name, street, town, e-mail address and card number.
+    Reasons given for steps, returns and refunds stay as well, which explain the books and should
+    name nobody. What the person did as staff says the emptied account's id.
+
+    Erasing again does what is left to do, if anything, and logs nothing twice. Backups keep what
+    they have: see `reapply_erasures`. Waits for carts, orders and sessions that are being written.
 
     Args:
         pool: where to take a connection from; the app role may do this.

@@ -604,6 +604,7 @@ SELECT json_build_object(
             'currency_code', o.currency_code,
             'subtotal', o.subtotal,
             'tax_amount', o.tax_amount,
+            'included_tax_amount', o.included_tax_amount,
             'shipping_amount', o.shipping_amount,
             'discount_amount', o.discount_amount,
             'total_amount', o.total_amount,
@@ -620,7 +621,12 @@ SELECT json_build_object(
                     'sku', oi.sku,
                     'quantity', oi.quantity,
                     'unit_price', oi.unit_price,
-                    'subtotal', oi.subtotal
+                    'subtotal', oi.subtotal,
+                    'discount_amount', oi.discount_amount,
+                    'tax_amount', oi.tax_amount,
+                    'tax_included', oi.tax_included,
+                    'fulfilled_quantity', oi.fulfilled_quantity,
+                    'returned_quantity', oi.returned_quantity
                 ) ORDER BY oi.created_at, oi.id), '[]')
                 FROM order_items AS oi
                 WHERE oi.order_id = o.id
@@ -651,15 +657,54 @@ SELECT json_build_object(
                 FROM order_shipments AS os
                 WHERE os.order_id = o.id
             ),
+            'returns', (
+                SELECT coalesce(json_agg(json_build_object(
+                    'reason', ret.reason,
+                    'refund_amount', ret.refund_amount,
+                    'refunded_elsewhere', ret.refunded_elsewhere,
+                    'created_at', ret.created_at,
+                    'items', (
+                        SELECT coalesce(json_agg(json_build_object(
+                            'sku', ri.sku, 'quantity', rl.quantity
+                        ) ORDER BY rl.created_at, rl.id), '[]')
+                        FROM order_return_items AS rl
+                        JOIN order_items AS ri ON ri.id = rl.order_item_id
+                        WHERE rl.return_id = ret.id
+                    )
+                ) ORDER BY ret.created_at, ret.id), '[]')
+                FROM order_returns AS ret
+                WHERE ret.order_id = o.id
+            ),
+            'notes', (
+                SELECT coalesce(json_agg(json_build_object(
+                    'note', n.note, 'created_at', n.created_at
+                ) ORDER BY n.created_at, n.id), '[]')
+                FROM order_notes AS n
+                WHERE n.order_id = o.id
+            ),
             'payments', (
                 SELECT coalesce(json_agg(json_build_object(
                     'method', pay.payment_method,
+                    'gateway', pay.gateway,
+                    'gateway_reference', pay.gateway_reference,
                     'status', pay.status,
                     'amount', pay.amount,
                     'captured_amount', pay.captured_amount,
                     'captured_at', pay.captured_at,
                     'card_brand', pay.card_brand,
                     'card_last_four', pay.card_last_four,
+                    'operations', (
+                        SELECT coalesce(json_agg(json_build_object(
+                            'kind', po.kind,
+                            'amount', po.amount,
+                            'status', po.status,
+                            'error_code', po.error_code,
+                            'gateway_reference', po.gateway_reference,
+                            'created_at', po.created_at
+                        ) ORDER BY po.created_at, po.id), '[]')
+                        FROM payment_operations AS po
+                        WHERE po.payment_id = pay.id
+                    ),
                     'refunds', (
                         SELECT coalesce(json_agg(json_build_object(
                             'amount', r.amount,
@@ -692,6 +737,42 @@ SELECT json_build_object(
         FROM order_status_history AS h
         WHERE h.created_by = u.id
     ),
+    'order_notes_written', (
+        SELECT coalesce(json_agg(json_build_object(
+            'order_id', n.order_id, 'note', n.note, 'created_at', n.created_at
+        ) ORDER BY n.created_at, n.id), '[]')
+        FROM order_notes AS n
+        WHERE n.created_by = u.id
+    ),
+    'returns_taken', (
+        SELECT coalesce(json_agg(json_build_object(
+            'order_id', ret.order_id, 'reason', ret.reason, 'created_at', ret.created_at
+        ) ORDER BY ret.created_at, ret.id), '[]')
+        FROM order_returns AS ret
+        WHERE ret.created_by = u.id
+    ),
+    'stock_changed', (
+        SELECT coalesce(json_agg(json_build_object(
+            'product_id', m.product_id,
+            'variant_id', m.variant_id,
+            'change', m.change,
+            'reason', m.reason,
+            'notes', m.notes,
+            'created_at', m.created_at
+        ) ORDER BY m.created_at, m.id), '[]')
+        FROM stock_movements AS m
+        WHERE m.created_by = u.id
+    ),
+    'reviews_moderated', (
+        SELECT coalesce(json_agg(json_build_object(
+            'review_id', md.id,
+            'is_approved', md.is_approved,
+            'rejection_reason', md.rejection_reason,
+            'moderated_at', md.moderated_at
+        ) ORDER BY md.moderated_at, md.id), '[]')
+        FROM product_reviews AS md
+        WHERE md.moderated_by = u.id
+    ),
     'coupons_used', (
         SELECT coalesce(json_agg(json_build_object(
             'code', cp.code,
@@ -710,7 +791,9 @@ SELECT json_build_object(
             'rating', pr.rating,
             'title', pr.title,
             'content', pr.content,
+            'is_verified_purchase', pr.is_verified_purchase,
             'is_approved', pr.is_approved,
+            'rejection_reason', pr.rejection_reason,
             'created_at', pr.created_at,
             'updated_at', pr.updated_at
         ) ORDER BY pr.created_at, pr.id), '[]')

@@ -80,7 +80,10 @@ async def refresh(
 
 
 async def list_sessions(connection: AsyncConnection[Any], user_id: UserId) -> list[Session]:
-    """Return the sessions of a user that go on, the newest first, without their tokens."""
+    """Return the sessions of a user that go on, the newest first, without their tokens.
+
+    None for a user that is not there. Raises nothing of its own.
+    """
     return await QUERIES["list_sessions"].rows(connection, Session, user_id=user_id)
 
 

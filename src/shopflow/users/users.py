@@ -42,7 +42,10 @@ class Users:
         self._passwords = Passwords(self.policy.hashing)
 
     def close(self) -> None:
-        """End the threads that hash passwords."""
+        """End the threads that hash passwords; the shop does it when it is closed.
+
+        Raises nothing of its own.
+        """
         self._passwords.close()
 
     async def register(

@@ -54,7 +54,16 @@ def upgrade() -> None:
             WHERE order_id = ANY(theirs);
             UPDATE payments SET card_last_four = NULL
             WHERE order_id = ANY(theirs) AND card_last_four IS NOT NULL;
-            UPDATE product_reviews SET user_id = NULL WHERE user_id = subject;
+            -- Once applied they have none.
+            UPDATE gateway_events AS e SET card_brand = NULL, card_last_four = NULL
+            FROM payments AS p
+            WHERE p.order_id = ANY(theirs) AND e.applied_at IS NULL AND e.gateway = p.gateway
+                AND e.authorization_reference = p.gateway_reference;
+            DELETE FROM order_notes WHERE order_id = ANY(theirs);
+            -- What was approved is in the rating of the product; nobody else has seen the others.
+            DELETE FROM product_reviews WHERE user_id = subject AND NOT is_approved;
+            UPDATE product_reviews SET user_id = NULL, title = NULL, content = NULL
+            WHERE user_id = subject;
             UPDATE coupon_usage SET user_id = NULL WHERE user_id = subject;
             RETURN true;
         END

@@ -7,6 +7,23 @@ down_revision = "20261124100310"
 
 
 def upgrade() -> None:
+    # Orders under way took their stock without a movement: cancelled, they give it back by one.
+    op.execute(
+        """
+        WITH taken AS (
+            SELECT i.product_id, i.variant_id, i.order_id, sum(i.quantity) AS quantity
+            FROM orders AS o
+            JOIN order_items AS i ON i.order_id = o.id
+            JOIN products AS p ON p.id = i.product_id
+            WHERE o.status IN ('pending', 'confirmed', 'processing', 'shipped', 'delivered')
+                AND p.track_inventory AND (i.variant_id IS NOT NULL OR NOT p.has_variants)
+                AND NOT EXISTS (SELECT FROM stock_movements AS m WHERE m.order_id = o.id)
+            GROUP BY i.product_id, i.variant_id, i.order_id
+        )
+        INSERT INTO stock_movements (product_id, variant_id, change, reason, order_id)
+        SELECT product_id, variant_id, -quantity, 'sale', order_id FROM taken
+        """
+    )
     # No lock is needed: since the migration before, a change and its movement are one transaction,
     # so this statement's snapshot has both or neither.
     op.execute(

@@ -18,12 +18,20 @@ def upgrade() -> None:
         """
         CREATE FUNCTION apply_stock_movements() RETURNS trigger
         LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+        DECLARE
+            of_variants boolean;
         BEGIN
             PERFORM set_config('shopflow.stock_in_step', 'on', true);
-            -- Locked in the order in which everybody does: variants by id, then products by id.
-            IF EXISTS (SELECT FROM moved WHERE variant_id IS NOT NULL) THEN
+            of_variants := EXISTS (SELECT FROM moved WHERE variant_id IS NOT NULL);
+            -- Locked in the order in which everybody does: variants by id, then products by id, those
+            -- of the variants among them, whose sum is going to change.
+            IF of_variants THEN
                 PERFORM FROM product_variants
                 WHERE id IN (SELECT variant_id FROM moved) ORDER BY id FOR NO KEY UPDATE;
+            END IF;
+            PERFORM FROM products
+            WHERE id IN (SELECT product_id FROM moved) ORDER BY id FOR NO KEY UPDATE;
+            IF of_variants THEN
                 UPDATE product_variants AS v
                 SET stock_quantity = v.stock_quantity + m.change
                 FROM (
@@ -32,18 +40,13 @@ def upgrade() -> None:
                 ) AS m
                 WHERE v.id = m.variant_id AND m.change <> 0;
             END IF;
-            IF EXISTS (SELECT FROM moved WHERE variant_id IS NULL) THEN
-                PERFORM FROM products
-                WHERE id IN (SELECT product_id FROM moved WHERE variant_id IS NULL)
-                ORDER BY id FOR NO KEY UPDATE;
-                UPDATE products AS p
-                SET stock_quantity = p.stock_quantity + m.change
-                FROM (
-                    SELECT product_id, sum(change) AS change
-                    FROM moved WHERE variant_id IS NULL GROUP BY product_id
-                ) AS m
-                WHERE p.id = m.product_id AND m.change <> 0;
-            END IF;
+            UPDATE products AS p
+            SET stock_quantity = p.stock_quantity + m.change
+            FROM (
+                SELECT product_id, sum(change) AS change
+                FROM moved WHERE variant_id IS NULL GROUP BY product_id
+            ) AS m
+            WHERE p.id = m.product_id AND m.change <> 0;
             PERFORM set_config('shopflow.stock_in_step', '', true);
             RETURN NULL;
         END

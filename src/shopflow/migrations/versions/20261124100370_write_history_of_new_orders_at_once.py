@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "20261124100370"
-down_revision = "20261124100360"
+down_revision = "20261124100364"
 
 
 def upgrade() -> None:

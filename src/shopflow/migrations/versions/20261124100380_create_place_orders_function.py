@@ -65,6 +65,8 @@ def upgrade() -> None:
                     SELECT c.id FROM carts AS c WHERE c.id = ANY (wanted) ORDER BY c.id
                     FOR UPDATE SKIP LOCKED
                 );
+                -- Nor long for the product of another, until the end of this transaction.
+                PERFORM set_config('lock_timeout', '500ms', true);
             END IF;
 
             SELECT array_agg(l.variant_id) FILTER (WHERE l.variant_id IS NOT NULL), array_agg(p.id)
@@ -78,6 +80,8 @@ def upgrade() -> None:
                 ORDER BY v.id FOR NO KEY UPDATE;
             END IF;
             PERFORM FROM products AS p WHERE p.id = ANY (products_sold) ORDER BY p.id FOR NO KEY UPDATE;
+            -- Whoever changes a line without locking its cart; after products, as their deletion does.
+            PERFORM FROM cart_items AS ci WHERE ci.cart_id = ANY (held) ORDER BY ci.id FOR UPDATE;
 
             -- An unlimited coupon takes no lock.
             IF coupons_used IS NOT NULL THEN
@@ -94,11 +98,20 @@ def upgrade() -> None:
                     r.subtotal, r.discount_amount, r.shipping_amount, r.tax_amount,
                     r.included_tax_amount, r.total_amount, r.lines, r.addresses,
                     c.id IS NOT NULL AS cart_found,
-                    (c.user_id, c.coupon_id) IS NOT DISTINCT FROM (r.user_id, r.coupon_id) AS cart_same
+                    (c.user_id, c.coupon_id) IS NOT DISTINCT FROM (r.user_id, r.coupon_id)
+                    AND (r.coupon_id IS NULL OR EXISTS (
+                        SELECT FROM coupons AS cp
+                        WHERE cp.id = r.coupon_id AND cp.is_active
+                            AND (cp.discount_type, cp.discount_value, cp.min_order, cp.max_discount)
+                                IS NOT DISTINCT FROM (
+                                    r.discount_type, r.discount_value, r.min_order, r.max_discount
+                                )
+                    )) AS cart_same
                 FROM jsonb_to_recordset(batch) AS r (
                     n integer, cart_id uuid, user_id uuid, idempotency_key text, fingerprint text,
                     customer_email text, currency_code text, coupon_id uuid, coupon_code text,
-                    saved numeric, subtotal numeric, discount_amount numeric, shipping_amount numeric,
+                    discount_type text, discount_value numeric, min_order numeric,
+                    max_discount numeric, saved numeric, subtotal numeric, discount_amount numeric, shipping_amount numeric,
                     tax_amount numeric, included_tax_amount numeric, total_amount numeric,
                     lines jsonb, addresses jsonb
                 )
@@ -117,7 +130,7 @@ def upgrade() -> None:
             line AS MATERIALIZED (
                 SELECT
                     r.n, l.product_id, l.variant_id, l.quantity, l.unit_price, l.discount_amount,
-                    l.tax_amount, p.name AS product_name, v.name AS variant_name,
+                    l.tax_amount, l.tax_included, p.name AS product_name, v.name AS variant_name,
                     coalesce(v.sku, p.sku) AS sku, p.track_inventory,
                     ci.quantity IS NOT DISTINCT FROM l.quantity
                     AND coalesce(v.price, p.price) = l.unit_price AS same,
@@ -129,7 +142,7 @@ def upgrade() -> None:
                 FROM request AS r
                 CROSS JOIN jsonb_to_recordset(r.lines) AS l (
                     product_id uuid, variant_id uuid, quantity integer, unit_price numeric,
-                    discount_amount numeric, tax_amount numeric
+                    discount_amount numeric, tax_amount numeric, tax_included boolean
                 )
                 JOIN products AS p ON p.id = l.product_id
                 LEFT JOIN product_variants AS v ON v.id = l.variant_id
@@ -183,21 +196,24 @@ def upgrade() -> None:
             ),
 
             -- Who was refused only for somebody ahead who was refused as well is asked again.
-            short AS (
+            short AS MATERIALIZED (
                 SELECT
                     q.n,
                     jsonb_agg(jsonb_build_object(
                         'product_id', q.product_id, 'variant_id', q.variant_id, 'sku', q.sku,
-                        'wanted', q.quantity, 'available', q.available - taken.quantity
+                        'wanted', q.quantity, 'available', q.available - q.taken
                     ) ORDER BY q.sku) AS shortages
-                FROM queued AS q
-                CROSS JOIN LATERAL (
-                    SELECT coalesce(sum(t.quantity), 0) AS quantity
-                    FROM queued AS t
-                    JOIN accepted AS a ON a.n = t.n
-                    WHERE t.stock = q.stock AND t.n < q.n
-                ) AS taken
-                WHERE q.quantity > q.available - taken.quantity
+                FROM (
+                    SELECT
+                        w.n, w.product_id, w.variant_id, w.sku, w.quantity, w.available,
+                        coalesce(sum(CASE WHEN a.n IS NOT NULL THEN w.quantity END) OVER (
+                            PARTITION BY w.stock ORDER BY w.n
+                            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                        ), 0) AS taken
+                    FROM queued AS w
+                    LEFT JOIN accepted AS a ON a.n = w.n
+                ) AS q
+                WHERE q.quantity > q.available - q.taken
                 GROUP BY q.n
             ),
 
@@ -231,11 +247,12 @@ def upgrade() -> None:
             items AS (
                 INSERT INTO order_items (
                     order_id, product_id, variant_id, product_name, variant_name, sku, quantity,
-                    unit_price, subtotal, discount_amount, tax_amount, image_url
+                    unit_price, subtotal, discount_amount, tax_amount, tax_included, image_url
                 )
                 SELECT
                     a.order_id, l.product_id, l.variant_id, l.product_name, l.variant_name, l.sku,
                     l.quantity, l.unit_price, l.quantity * l.unit_price, l.discount_amount, l.tax_amount,
+                    l.tax_included,
                     (
                         SELECT pi.url
                         FROM product_images AS pi

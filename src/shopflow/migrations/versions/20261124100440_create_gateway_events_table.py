@@ -61,7 +61,7 @@ def upgrade() -> None:
         "COMMENT ON COLUMN gateway_events.gateway_reference IS 'The gateway''s name for the operation'"
     )
     op.execute(
-        "COMMENT ON COLUMN gateway_events.card_last_four IS 'Four digits, all of a card number that is ever stored'"
+        "COMMENT ON COLUMN gateway_events.card_last_four IS 'Four digits, all of a card number that is ever stored; NULL again once it is applied'"
     )
     op.execute(
         "COMMENT ON COLUMN gateway_events.applied_at IS 'NULL while it waits, such as for what it refers to; recovery tries again'"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import assert_never
 
 import msgspec
 
-from shopflow.errors import NotFoundError
+from shopflow.errors import ConstraintViolatedError, NotFoundError
 from shopflow.ids import PaymentOperationId, UserId
 from shopflow.orders.payments import waiting_events
+from shopflow.orders.payments.errors import PaymentRefusedError
 from shopflow.orders.payments.gateway import (
     Gateway,
     Gateways,
@@ -57,6 +60,27 @@ async def execute(
         result = await ask(gateway, call, token)
         await settle(pool, gateways, call, result, actor=actor)
     return await get_outcome(pool, operation_id)
+
+
+async def execute_all(
+    pool: Pool,
+    gateways: Gateways,
+    operation_ids: Iterable[PaymentOperationId],
+    *,
+    actor: UserId | None = None,
+) -> tuple[Outcome, ...]:
+    """Execute what was written with something that is done already; none keeps another from it.
+
+    What is with a gateway that is not here, or whose answer cannot be, is left to recovery, which
+    says why; its outcome is that of before.
+    """
+    outcomes: list[Outcome] = []
+    for each in operation_ids:
+        if (await get_call(pool, each)).gateway in gateways:
+            with suppress(PaymentRefusedError, ConstraintViolatedError):
+                await execute(pool, gateways, each, actor=actor)
+        outcomes.append(await get_outcome(pool, each))
+    return tuple(outcomes)
 
 
 async def settle(

@@ -19,11 +19,14 @@ class Payments:
 
     No call holds a database transaction while a gateway is asked; what a crash leaves is finished
     by `recover`.
+
+    Attributes:
+        gateways: by name, `manual` among them.
     """
 
     def __init__(self, pool: Pool, gateways: Gateways) -> None:
         self._pool = pool
-        self._gateways = {manual.NAME: manual.Manual(), **gateways}
+        self.gateways: Gateways = {manual.NAME: manual.Manual(), **gateways}
 
     async def pay(
         self,
@@ -39,7 +42,7 @@ class Payments:
         """Authorize and capture at once; see `taking.pay`."""
         return await taking.pay(
             self._pool,
-            self._gateways,
+            self.gateways,
             order_id,
             gateway=gateway,
             token=token,
@@ -63,7 +66,7 @@ class Payments:
         """Reserve an amount for an order; see `taking.authorize`."""
         return await taking.authorize(
             self._pool,
-            self._gateways,
+            self.gateways,
             order_id,
             gateway=gateway,
             token=token,
@@ -84,7 +87,7 @@ class Payments:
         """Take a part of what is authorized, or all that is left; see `taking.capture`."""
         return await taking.capture(
             self._pool,
-            self._gateways,
+            self.gateways,
             payment_id,
             amount=amount,
             idempotency_key=idempotency_key,
@@ -94,7 +97,7 @@ class Payments:
     async def void(self, payment_id: PaymentId, *, idempotency_key: str | None = None) -> Outcome:
         """Give up what is left of an authorization; see `taking.void`."""
         return await taking.void(
-            self._pool, self._gateways, payment_id, idempotency_key=idempotency_key
+            self._pool, self.gateways, payment_id, idempotency_key=idempotency_key
         )
 
     async def refund(
@@ -110,7 +113,7 @@ class Payments:
         """Give back a part of what was captured, or all that is left; see `taking.refund`."""
         return await taking.refund(
             self._pool,
-            self._gateways,
+            self.gateways,
             payment_id,
             amount=amount,
             reason=reason,
@@ -132,7 +135,7 @@ class Payments:
         """Give back of an order, whichever payments it was; see `taking.refund_order`."""
         return await taking.refund_order(
             self._pool,
-            self._gateways,
+            self.gateways,
             order_id,
             amount=amount,
             reason=reason,
@@ -145,19 +148,22 @@ class Payments:
         self, gateway: str, headers: Mapping[str, str], body: bytes
     ) -> Receipt:
         """Take in what a gateway sent, once; see `webhooks.handle_webhook`."""
-        return await webhooks.handle_webhook(self._pool, self._gateways, gateway, headers, body)
+        return await webhooks.handle_webhook(self._pool, self.gateways, gateway, headers, body)
 
     async def recover(self, *, older_than: float = OLDER_THAN, dry_run: bool = False) -> Recovery:
         """Finish what was left open; see `recovery.recover`."""
         return await recovery.recover(
-            self._pool, self._gateways, older_than=older_than, dry_run=dry_run
+            self._pool, self.gateways, older_than=older_than, dry_run=dry_run
         )
 
     async def expire_authorizations(self) -> int:
         """Void what has ended at its gateway; see `taking.expire_authorizations`."""
-        return await taking.expire_authorizations(self._pool, self._gateways)
+        return await taking.expire_authorizations(self._pool, self.gateways)
 
     async def close(self) -> None:
-        """Close the gateways; the shop does it when it is closed."""
-        for gateway in self._gateways.values():
+        """Close the gateways; the shop does it when it is closed.
+
+        Raises nothing of its own.
+        """
+        for gateway in self.gateways.values():
             await gateway.close()

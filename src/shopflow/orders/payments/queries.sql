@@ -318,8 +318,9 @@ WHERE
     );
 
 -- name: finish_event
--- Say that an event has been applied.
-UPDATE gateway_events SET applied_at = now(), problem = NULL
+-- Say that an event has been applied; what it said of the card is with the payment now.
+UPDATE gateway_events
+SET applied_at = now(), problem = NULL, card_brand = NULL, card_last_four = NULL
 WHERE gateway = %(gateway)s AND event_id = %(event_id)s AND applied_at IS NULL;
 
 -- name: note_event_problem

@@ -82,7 +82,7 @@ async def record(
     Payment, refund and the order's payment_status follow in the database. In the same transaction
     an order that is paid in full is confirmed, and what has to follow is written as an intent:
     the capture that was asked for with the authorization; the refund of what was captured for an
-    order that was cancelled meanwhile; the void of what was authorized for one, or after it had
+    order that was cancelled meanwhile; the void of what is authorized for one, or was after it had
     been given up, or whose capture was declined. Waits for others at the same order.
 
     Returns:
@@ -108,8 +108,10 @@ async def record(
     )
     if isinstance(result, Succeeded):
         return await _after_success(connection, order, operation, result, actor)
-    # Paid at once, so nobody comes back to capture: another means of payment can be tried.
-    if operation.kind == "capture" and operation.captured_at_once and news.status != "unknown":
+    # Paid at once, so nobody comes back to capture: another means of payment can be tried. Nor can
+    # they for an order that was cancelled while it was being captured.
+    over = operation.captured_at_once or order.status not in PAYABLE
+    if operation.kind == "capture" and over and news.status != "unknown":
         return await _void(connection, operation)
     return ()
 
@@ -160,7 +162,10 @@ async def _after_success(
             return await _authorized(connection, order, operation, result)
         case "capture":
             if order.status not in PAYABLE:
-                return await _give_back(connection, order, operation)
+                return (
+                    *await _give_back(connection, order, operation),
+                    *await _void(connection, operation),
+                )
             await _confirm(connection, order.id, operation.payment_id, actor)
         case "refund":
             if operation.closes_order:

@@ -106,6 +106,13 @@ async def pay(
 
     Returns:
         What became of the capture, or of the authorization when it came to none.
+
+    Raises:
+        NotFoundError: when there is no such order, gateway or actor.
+        PaymentRefusedError: when the order is not to be paid, or all of it is under way.
+        PaymentAmountError: when it is more than is due.
+        PaymentKeyTakenError: when the key has been used for something else.
+        InvalidInputError: for an amount, method, token or key that cannot be.
     """
     operation_id = await _intend_authorization(
         pool,
@@ -173,7 +180,11 @@ async def void(
 ) -> Outcome:
     """Give up what is left of an authorization; a payment of which nothing was captured is voided.
 
-    Raises as `capture`, and PaymentRefusedError while something of it is being captured.
+    Raises:
+        NotFoundError: when there is no such payment.
+        PaymentRefusedError: when nothing of it is left, or something of it is being captured.
+        PaymentKeyTakenError: when the key has been used for something else.
+        InvalidInputError: for a key that cannot be.
     """
     key = _key(idempotency_key)
 
@@ -211,7 +222,12 @@ async def refund(
             `refunded`. Otherwise refunds leave the order's status alone.
         actor: who says so, for the history; None for the shop itself.
 
-    Raises as `capture`.
+    Raises:
+        NotFoundError: when there is no such payment, or the actor is no such user.
+        PaymentRefusedError: when nothing of it was captured, or nothing is left to give back.
+        PaymentAmountError: when it is more than is left, refunds under way counted.
+        PaymentKeyTakenError: when the key has been used for something else.
+        InvalidInputError: for an amount, reason or key that cannot be.
     """
     key = _key(idempotency_key)
 
@@ -242,7 +258,15 @@ async def refund_order(
 ) -> tuple[Outcome, ...]:
     """Give back an amount of what was paid for an order, whichever payments it came in.
 
-    Otherwise as `refund`; the latest payments first, each part a refund of its own.
+    Otherwise as `refund`; the latest payments first, each part a refund of its own. All their
+    intents are written in one transaction, before the first gateway is asked.
+
+    Raises:
+        NotFoundError: when there is no such order, or the actor is no such user.
+        PaymentRefusedError: when there is nothing to give back.
+        PaymentAmountError: when it is more than is left of all payments, refunds under way counted.
+        PaymentKeyTakenError: when the key has been used for something else.
+        InvalidInputError: for an amount, reason or key that cannot be.
     """
     key = _key(idempotency_key)
 
@@ -263,7 +287,8 @@ async def refund_order(
 async def expire_authorizations(pool: Pool, gateways: Gateways) -> int:
     """Void what is left of authorizations that have ended at their gateway; return how many were.
 
-    The order is then no longer `authorized`. For the worker; two at once do no harm.
+    The order is then no longer `authorized`. For the worker; two at once do no harm. Raises nothing
+    of its own.
     """
     async with pool.connection() as connection:
         expired = await QUERIES["list_expired_authorizations"].rows(

@@ -59,6 +59,8 @@ async def handle_webhook(
         NotFoundError: when there is no such gateway.
         WebhookRefusedError: when it is not signed by the gateway, too old, or no event: answer
             with a 400.
+        PaymentRefusedError: when what follows from it came to something that cannot be; the event
+            is stored, and `recover` names the operation.
     """
     sender = gateway_named(gateways, gateway)
     event = sender.read_event(headers, body, now or datetime.now(UTC))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from typing import Generic, TypeVar
 
 import msgspec
@@ -26,8 +26,8 @@ def encode(place: msgspec.Struct) -> str:
     return urlsafe_b64encode(msgspec.json.encode(place)).rstrip(b"=").decode()
 
 
-def decode(cursor: str | None, kind: type[K]) -> K | None:
-    """Return the place that a cursor stands for, None for None.
+def decode(cursor: str | None, kind: type[K], field: str = "cursor") -> K | None:
+    """Return the place that a cursor stands for, None for None; `field` is what it was given as.
 
     Raises:
         InvalidInputError: for what is no cursor, or one of another list.
@@ -35,11 +35,11 @@ def decode(cursor: str | None, kind: type[K]) -> K | None:
     if cursor is None:
         return None
     try:
-        document = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        document = b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
         return msgspec.json.decode(document, type=kind)
     except ValueError as error:
-        reason = "must be the `next` of a page of this list"
-        raise InvalidInputError("cursor", cursor, reason) from error
+        reason = "must be the cursor that a page of this list came with"
+        raise InvalidInputError(field, cursor, reason) from error
 
 
 def check_limit(limit: int) -> None:
