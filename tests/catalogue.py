@@ -103,4 +103,8 @@ async def run(shop: Shop, statement: str | sql.Composed, **params: object) -> li
     async with shop.pool.connection() as connection:
         query = statement.encode() if isinstance(statement, str) else statement
         cursor = await connection.execute(query, params)
-        return await cursor.fetchall() if cursor.description else []
+        if cursor.description:
+            return await cursor.fetchall()
+        # Of rows without columns (SELECT FROM …) psycopg tells their number alone.
+        selected = (cursor.statusmessage or "").startswith("SELECT")
+        return [()] * cursor.rowcount if selected else []

@@ -327,3 +327,20 @@ def test_a_product_deleted_while_its_variant_is_sold_leaves_no_active_variant(
     meet(meeting, first, second).result(timeout=10)
     assert count(shop, b"product_variants WHERE is_active") == 0
     assert count(shop, b"products WHERE has_variants AND stock_quantity <> 0") == 0
+
+
+CHARGE = (
+    "INSERT INTO payments (order_id, amount, captured_amount, status, captured_at, payment_method, "
+    f"card_last_four) VALUES ('{ORDER}', 1, 1, 'captured', now(), 'card', '4242')"
+)
+ERASE = "SELECT erase_user('00000000-0000-7000-8000-000000000001', NULL, 'asked for it')"
+
+
+@pytest.mark.parametrize(("first", "second"), [(CHARGE, ERASE), (ERASE, CHARGE)])
+def test_no_card_stays_with_the_order_of_an_erased_user(
+    meeting: Meeting, shop: psycopg.Connection, first: str, second: str
+) -> None:
+    meet(meeting, first, second).result(timeout=10)
+    assert count(shop, b"payments WHERE card_last_four IS NOT NULL") == 0
+    shop.execute("UPDATE payments SET card_last_four = '4242'")
+    assert count(shop, b"payments WHERE card_last_four IS NOT NULL") == 0
