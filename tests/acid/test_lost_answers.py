@@ -55,10 +55,6 @@ async def test_once_the_server_is_back_the_caller_has_its_order(
     assert await run(shop, STOCK) == [(7,)]
 
 
-@pytest.mark.xfail(
-    reason="GroupCheckout forgets that the outcome of a group is unknown once its callers are tried"
-    " one by one: they are told ServerError, which says that nothing was ordered"
-)
 async def test_while_the_server_is_away_nobody_is_told_that_nothing_was_ordered(
     shop: Shop, wire_and_program: tuple[Wire, Shop], filled: Filled
 ) -> None:

@@ -253,6 +253,7 @@ def test_no_other_query_reads_a_whole_table(
         "user_days": None,
         "requests": f'[{{"cart_id": "{values["cart_id"]}"}}]',
         "idempotency_keys": ["key-1", "key-2"],
+        "cart_ids": [values["cart_id"]],
         **dict.fromkeys(["carrier", "tracking_number", "estimated_delivery", "at"]),
         "status": "delivered",
         "refund_amount": Decimal(1),

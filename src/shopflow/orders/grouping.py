@@ -41,12 +41,16 @@ ATTEMPTS = 5
 
 @dataclass(eq=False)
 class _Caller:
-    """Somebody who waits for an order: what is to be ordered, and where the answer goes."""
+    """Somebody who waits for an order: what is to be ordered, and where the answer goes.
+
+    `unknown` is why it is not known whether the order was placed, None while it is.
+    """
 
     checkout: Checkout
     answer: asyncio.Future[PlacedOrder] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
+    unknown: CommitOutcomeUnknownError | None = None
 
     @property
     def claims(self) -> tuple[object, object]:
@@ -118,6 +122,10 @@ class GroupCheckout:
                 answers = [
                     PoolTimeoutError(error.timeout, error.in_use, error.max_size) for _ in group
                 ]
+            except CommitOutcomeUnknownError as error:
+                for caller in group:
+                    caller.unknown = error
+                answers = [Again()] * len(group)
             except Exception:  # noqa: BLE001 whose it is shows when they are tried one by one
                 answers = [Again()] * len(group)
             finally:
@@ -169,7 +177,7 @@ class GroupCheckout:
 
         Not for long at first: what somebody holds up is left to those who want it.
         """
-        failure: Exception = TransactionConflictError(ATTEMPTS)
+        failure: Exception = caller.unknown or TransactionConflictError(ATTEMPTS)
         for attempt in range(ATTEMPTS):
             patient = attempt > 0
             if patient:

@@ -13,7 +13,7 @@ from msgspec.structs import asdict
 from psycopg import AsyncConnection
 
 from shopflow.errors import CommitOutcomeUnknownError, InvalidInputError, ShopflowError
-from shopflow.ids import OrderId
+from shopflow.ids import CartId, OrderId
 from shopflow.orders.checkout import Checkout, fingerprint
 from shopflow.orders.errors import (
     IdempotencyKeyTakenError,
@@ -71,6 +71,11 @@ class _Result(msgspec.Struct, frozen=True):
     placed_at: datetime | None
 
 
+class _Cart(msgspec.Struct, frozen=True):
+    id: CartId
+    is_free: bool
+
+
 class _PlacedBefore(PlacedOrder, frozen=True):
     idempotency_key: str
     idempotency_fingerprint: bytes | None
@@ -108,7 +113,8 @@ async def place_together(
         else:
             orders.append(order)
     if answers:
-        answers |= await _placed_before(connection, {n: checkouts[n] for n in answers})
+        refused = {n: checkouts[n] for n in answers}
+        answers |= await _not_refused(connection, refused, patient=patient)
     if orders:
         for result in await _place(connection, orders, patient=patient):
             quote = quotes[result.n]
@@ -129,16 +135,29 @@ async def _place(
         raise
 
 
-async def _placed_before(
-    connection: AsyncConnection[Any], refused: dict[int, Checkout]
+async def _not_refused(
+    connection: AsyncConnection[Any], refused: dict[int, Checkout], *, patient: bool
 ) -> dict[int, Answer]:
-    """Find the orders of those that are refused now because they were placed before."""
+    """Find those that are refused now because they were placed before, or just are being placed."""
+    free = QUERIES["wait_for_carts" if patient else "find_free_carts"]
+    found = await free.rows(connection, _Cart, cart_ids=[c.cart_id for c in refused.values()])
+    carts = {each.id: each.is_free for each in found}
+    answers: dict[int, Answer] = {
+        n: Again() for n, checkout in refused.items() if not carts.get(checkout.cart_id, True)
+    }
+    # A statement of its own, which sees what was waited for.
+    return answers | await _placed_before(connection, refused)
+
+
+async def _placed_before(
+    connection: AsyncConnection[Any], checkouts: dict[int, Checkout]
+) -> dict[int, Answer]:
     found = await QUERIES["get_placed_orders"].rows(
-        connection, _PlacedBefore, idempotency_keys=[c.idempotency_key for c in refused.values()]
+        connection, _PlacedBefore, idempotency_keys=[c.idempotency_key for c in checkouts.values()]
     )
     placed = {each.idempotency_key: each for each in found}
     answers: dict[int, Answer] = {}
-    for n, checkout in refused.items():
+    for n, checkout in checkouts.items():
         before = placed.get(checkout.idempotency_key)
         if before is None:
             continue

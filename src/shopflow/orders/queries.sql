@@ -182,6 +182,20 @@ SELECT
     n, outcome, shortages, id, order_number, status, currency_code, total_amount, placed_at
 FROM place_orders(%(batch)s::jsonb, %(patient)s);
 
+-- name: find_free_carts
+-- Which of these carts nobody is ordering just now.
+WITH free AS MATERIALIZED (
+    SELECT id FROM carts WHERE id = ANY(%(cart_ids)s) FOR KEY SHARE SKIP LOCKED
+)
+
+SELECT c.id, EXISTS (SELECT FROM free WHERE free.id = c.id) AS is_free
+FROM carts AS c
+WHERE c.id = ANY(%(cart_ids)s);
+
+-- name: wait_for_carts
+-- Wait until nobody is ordering these carts.
+SELECT id, TRUE AS is_free FROM carts WHERE id = ANY(%(cart_ids)s) ORDER BY id FOR KEY SHARE;
+
 -- name: get_placed_orders
 -- The orders that were placed with these idempotency keys, and the requests they were placed by.
 SELECT
