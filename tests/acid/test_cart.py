@@ -111,10 +111,6 @@ async def test_a_line_from_psql_waits_for_the_checkout_and_is_paid_for_by_the_ne
     assert second.total_amount == Decimal("300.00")
 
 
-@pytest.mark.xfail(
-    reason="place_orders() holds the cart and not its lines: a quantity that is changed in plain"
-    " SQL while they are ordered is neither ordered nor left in the cart"
-)
 async def test_a_quantity_from_psql_is_ordered_or_stays(
     shop: Shop, psql: AsyncConnection, filled: Filled
 ) -> None:
