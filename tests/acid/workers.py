@@ -330,10 +330,12 @@ async def place_and_go_away(worker: Worker) -> None:
         await ordered(worker, worker.shop, wanted)
 
 
-@operation(5, NotFoundError, OrderStateError)
+@operation(5, NotFoundError, OrderStateError, PaymentRefusedError)
 async def cancel(worker: Worker) -> None:
     shop = worker.shop
-    settlement = await shop.orders.cancel(worker.order(), reason="changed my mind")
+    settlement = await shop.orders.cancel(
+        worker.order(), reason="changed my mind", give_back=worker.chance.random() < 0.7
+    )
     for payment_id in settlement.to_void:
         await settle(worker, shop.orders.payments.void(payment_id))
     for due in settlement.to_refund:
@@ -487,7 +489,8 @@ async def return_goods(worker: Worker) -> None:
     line = ReturnLine(item.id, 1, restock=worker.chance.random() < 0.7)
     request = ReturnRequest(order_id=order_id, lines=[line], idempotency_key=worker.key())
     returned = await shop.orders.return_items(request)
-    if await worker.shop.orders.return_items(request) != returned:
+    again = await worker.shop.orders.return_items(request)
+    if (again.id, again.refund_amount) != (returned.id, returned.refund_amount):
         raise AssertionError("one key, two returns")
 
 
@@ -593,3 +596,10 @@ async def a_line_in_sql(worker: Worker) -> None:
         product=product_id,
         variant=variant_id,
     )
+
+
+@operation(1, *CART_REFUSALS)
+async def quantities_in_sql(worker: Worker) -> None:
+    """Of a line that may be ordered at this moment."""
+    statement = "UPDATE cart_items SET quantity = quantity + 1 WHERE cart_id = %(cart)s"
+    await run(worker.shop, statement, cart=await worker.cart())
