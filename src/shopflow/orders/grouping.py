@@ -187,15 +187,12 @@ class GroupCheckout:
                     (answer,) = await self._attempt([caller], patient=patient)
             except LockNotAvailable as error:
                 if patient:
-                    raise TransactionConflictError(attempt + 1) from error
-            except Exception as error:
+                    return _worse(failure, TransactionConflictError(attempt + 1), error)
+            except Exception as error:  # noqa: BLE001 it is the caller's, or is tried again
                 if not _passes(error):
-                    raise
-                # Once it is not known whether it was placed, no later failure says so.
-                if isinstance(error, ShopflowError) and not isinstance(
-                    failure, CommitOutcomeUnknownError
-                ):
-                    failure = error
+                    return _worse(failure, error)
+                if isinstance(error, ShopflowError):
+                    failure = _worse(failure, error)
             else:
                 if not isinstance(answer, Again):
                     return answer
@@ -210,6 +207,15 @@ class GroupCheckout:
                 if connection.closed:
                     raise ServerError("the connection was lost; nothing was changed") from error
                 raise
+
+
+def _worse(before: Exception, error: Exception, cause: Exception | None = None) -> Exception:
+    """Return `error`, but once it is not known whether the order was placed, still that."""
+    if isinstance(before, CommitOutcomeUnknownError):
+        return before
+    if cause is not None:
+        error.__cause__ = cause
+    return error
 
 
 def _interrupted() -> CommitOutcomeUnknownError:
