@@ -202,6 +202,66 @@ def test_payments_begun_side_by_side_stay_within_the_total(
     assert refused(meet(meeting, MORE, MORE)) == "payments_within_total"
 
 
+def test_no_payment_of_an_order_that_is_being_cancelled_begins(
+    meeting: Meeting, shop: psycopg.Connection
+) -> None:
+    cancel = "UPDATE orders SET status = 'cancelled'"
+    shop.execute("UPDATE orders SET subtotal = 60, total_amount = 60")
+    assert refused(meet(meeting, cancel, MORE)) == "payments_order_not_cancelled"
+
+
+def test_what_is_authorized_once_its_order_is_cancelled_is_written_all_the_same(
+    shop: psycopg.Connection,
+) -> None:
+    """A gateway's late answer has happened."""
+    shop.execute("UPDATE orders SET subtotal = 60, total_amount = 60")
+    shop.execute(MORE.encode())
+    shop.execute("UPDATE orders SET status = 'cancelled'")
+    shop.execute(
+        "INSERT INTO payment_operations (payment_id, kind, amount, idempotency_key) "
+        "SELECT id, 'authorize', amount, 'late' FROM payments WHERE amount = 0.01"
+    )
+    shop.execute(
+        "UPDATE payment_operations SET status = 'succeeded' WHERE idempotency_key = 'late'"
+    )
+    shop.execute("UPDATE payments SET gateway_reference = 'late' WHERE amount = 0.01")
+    shop.execute(
+        "INSERT INTO payment_operations (payment_id, kind, amount, status, idempotency_key) "
+        "SELECT id, 'void', amount, 'succeeded', 'void' FROM payments WHERE amount = 0.01"
+    )
+    found = shop.execute("SELECT status FROM payments WHERE amount = 0.01").fetchone()
+    assert found == ("voided",)
+
+
+AUTHORIZE = (
+    "INSERT INTO payment_operations (payment_id, kind, amount, idempotency_key) "
+    "SELECT id, 'authorize', 0.01, 'new' FROM payments WHERE payment_method = 'card' AND amount < 1"
+)
+DEARER = "UPDATE payments SET amount = 0.02 WHERE amount = 0.01"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "constraint"),
+    [
+        (AUTHORIZE, DEARER, "payments_kept_for_operations"),
+        (DEARER, AUTHORIZE, "payment_operations_within_amount"),
+    ],
+)
+def test_a_payment_is_not_changed_beside_its_first_operation(
+    meeting: Meeting, shop: psycopg.Connection, first: str, second: str, constraint: str
+) -> None:
+    shop.execute("UPDATE orders SET subtotal = 60, total_amount = 60")
+    shop.execute(MORE.encode())
+    assert refused(meet(meeting, first, second)) == constraint
+
+
+def test_a_payment_keeps_its_order_when_that_gets_another_key(shop: psycopg.Connection) -> None:
+    other = "00000000-0000-7000-8000-000000000089"
+    shop.execute("UPDATE orders SET subtotal = 45, total_amount = 45")  # below what is paid
+    shop.execute(f"UPDATE orders SET id = '{other}'".encode())
+    assert count(shop, f"payments WHERE order_id = '{other}'".encode()) == 3
+
+
 def test_payments_and_refunds_side_by_side_add_up(
     meeting: Meeting, shop: psycopg.Connection
 ) -> None:
