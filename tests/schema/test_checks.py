@@ -877,6 +877,11 @@ def test_is_refused_by_name(kept_shop: psycopg.Connection, constraint: str, stat
         operation("'capture', 1, 'pending', NULL, 'x'"),
         f"UPDATE payments SET captured_amount = 41 WHERE id = '{PAID}'",
         f"UPDATE payments SET amount = 51 WHERE id = '{UNPAID}'",
+        "UPDATE orders SET subtotal = 40, total_amount = 40",
+        f"UPDATE order_items SET quantity = 2, subtotal = 60 WHERE id = '{SIZED_LINE}'",
+        "INSERT INTO order_items (order_id, product_id, product_name, sku, quantity, unit_price, "
+        f"subtotal) VALUES ('{ORDER}', '{PLAIN}', 'p', 's', 1, 1, 1)",
+        f"DELETE FROM order_items WHERE id = '{SIZED_LINE}'",
     ],
 )
 def test_what_an_old_snapshot_could_get_wrong_wants_read_committed(

@@ -13,9 +13,12 @@ from tests.schema.test_checks import (
     GATEWAY_PAYMENT,
     ORDER,
     PAID,
+    PARCEL,
     PLAIN,
+    PLAIN_LINE,
     ROOT,
     SIZED,
+    SIZED_LINE,
 )
 from tests.schema.test_soft_delete import GUEST, count
 
@@ -372,6 +375,47 @@ def test_no_rule_is_broken_from_an_old_snapshot(meeting: Meeting, first: str, se
     running = at_an_old_snapshot(meeting, first, second)
     with pytest.raises((errors.SerializationFailure, errors.IntegrityError)):
         running.result(timeout=10)
+
+
+def old_snapshot_is_refused(meeting: Meeting, first: str, second: str) -> None:
+    running = at_an_old_snapshot(meeting, first, second)
+    with pytest.raises(errors.InvalidTransactionState, match="needs READ COMMITTED"):
+        running.result(timeout=10)
+
+
+def test_a_total_lowered_from_before_a_second_payment_does_not_miss_it(
+    meeting: Meeting, shop: psycopg.Connection
+) -> None:
+    """The payment leaves the order's row as it was, so nothing but the rule notices."""
+    lower = "UPDATE orders SET subtotal = 45, total_amount = 45"
+    old_snapshot_is_refused(
+        meeting,
+        "INSERT INTO payments (order_id, amount, captured_amount, status, captured_at, payment_method) "
+        f"VALUES ('{ORDER}', 5, 5, 'captured', now(), 'cash')",
+        lower,
+    )
+    meeting.second.rollback()
+    shop.execute(lower.encode())
+    assert shop.execute("SELECT payment_status FROM orders").fetchone() == ("paid",)
+
+
+MORE_OF_PLAIN = f"UPDATE order_items SET quantity = 2, subtotal = 40 WHERE id = '{PLAIN_LINE}'"
+LATE_LINE = (
+    "INSERT INTO order_items (order_id, product_id, product_name, sku, quantity, unit_price, "
+    f"subtotal) VALUES ('{ORDER}', '{PLAIN}', 'Late', 'LATE', 1, 1, 1)"
+)
+
+
+@pytest.mark.parametrize("change", [MORE_OF_PLAIN, LATE_LINE])
+def test_lines_changed_from_before_a_parcel_do_not_miss_it(
+    meeting: Meeting, shop: psycopg.Connection, change: str
+) -> None:
+    shop.execute("UPDATE orders SET status = 'confirmed'")
+    send = (
+        "INSERT INTO order_shipment_items (shipment_id, order_item_id, quantity) "
+        f"VALUES ('{PARCEL}', '{SIZED_LINE}', 1)"
+    )
+    old_snapshot_is_refused(meeting, send, change)
 
 
 @pytest.mark.parametrize("swapped", [False, True])

@@ -121,6 +121,7 @@ def upgrade() -> None:
         DECLARE
             derived text;
         BEGIN
+            PERFORM require_read_committed('changing what an order has to be paid');
             SELECT d.payment_status INTO derived
             FROM derived_payment_status(NEW.id, NEW.total_amount) AS d;
             -- Another total is another thing to pay.
