@@ -39,11 +39,14 @@ def upgrade() -> None:
                 -- A new order has sent nothing, which every checkout comes by: no lock for that.
                 -- Whoever sends waits for lines that are being added, which hold the order's key.
                 -- An old snapshot may not know what was sent.
-                SELECT array_agg(DISTINCT o.id) INTO touched
-                FROM new_rows AS n
-                JOIN orders AS o ON o.id = n.order_id
-                WHERE o.fulfillment_status <> 'unfulfilled'
-                    OR current_setting('transaction_isolation') <> 'read committed';
+                -- By key: a join with so many rows as the session's first statement had would
+                -- be planned for that many ever after.
+                SELECT array_agg(DISTINCT order_id) INTO touched FROM new_rows;
+                SELECT array_agg(id) INTO touched
+                FROM orders
+                WHERE id = ANY (touched)
+                    AND (fulfillment_status <> 'unfulfilled'
+                        OR current_setting('transaction_isolation') <> 'read committed');
             ELSIF TG_OP = 'DELETE' THEN
                 SELECT array_agg(DISTINCT order_id) INTO touched FROM old_rows;
             ELSE
