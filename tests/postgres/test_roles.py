@@ -33,6 +33,12 @@ def shop(
                 "INSERT INTO orders (currency_code, subtotal, total_amount, customer_email, user_id) "
                 "SELECT 'EUR', 0, 0, email, id FROM users"
             )
+            connection.execute(
+                "WITH c AS (INSERT INTO coupons (code, discount_type, discount_value, usage_limit) "
+                "VALUES ('ONCE', 'percentage', 1, 1) RETURNING id) "
+                "INSERT INTO coupon_usage (coupon_id, user_id, order_id, discount_amount) "
+                "SELECT c.id, user_id, orders.id, 1 FROM c, orders"
+            )
         yield settings
 
 
@@ -61,7 +67,7 @@ ALLOWED: list[tuple[Kind, str]] = [
         "VALUES ('X', 'percentage', 1, 5)",
     ),
     ("app", "UPDATE coupons SET discount_value = 1"),
-    ("app", "DELETE FROM coupons"),
+    ("app", "DELETE FROM coupons WHERE used_count = 0"),
     ("app", "UPDATE orders SET status = 'confirmed'"),
     ("app", "UPDATE users SET deleted_at = now()"),
     ("app", "SELECT erase_user(id, NULL, 'asked for it') FROM users"),
@@ -88,6 +94,8 @@ REFUSED: list[tuple[Kind, str]] = [
     ("app", "DELETE FROM payment_operations"),
     ("app", "DELETE FROM gateway_events"),
     ("app", "UPDATE coupons SET used_count = 0"),
+    ("app", "DELETE FROM coupon_usage"),
+    ("app", "UPDATE coupon_usage SET user_id = NULL"),
     (
         "app",
         "INSERT INTO coupons (code, discount_type, discount_value, used_count) "
@@ -138,6 +146,25 @@ def test_the_history_that_app_cannot_write_is_written(shop: Settings) -> None:
         connection.execute("UPDATE orders SET status = 'confirmed'")
         rows = connection.execute("SELECT status FROM order_status_history ORDER BY id").fetchall()
     assert rows == [("pending",), ("confirmed",)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "uses"),
+    [
+        ("UPDATE orders SET status = 'cancelled'", []),
+        ("SELECT erase_user(id, NULL, 'asked for it') FROM users", [(None,)]),
+        ("DELETE FROM users", [(None,)]),
+    ],
+)
+def test_the_use_of_a_coupon_that_app_cannot_change_follows_its_order_and_user(
+    shop: Settings, statement: str, uses: list[tuple[object]]
+) -> None:
+    with connect(shop, "app") as connection, connection.transaction(force_rollback=True):
+        connection.execute(statement.encode())
+        found = connection.execute("SELECT user_id FROM coupon_usage").fetchall()
+        count = connection.execute("SELECT used_count FROM coupons").fetchone()
+    assert found == uses
+    assert count == (len(uses),)
 
 
 def test_no_trigger_function_can_be_borrowed(shop: Settings) -> None:

@@ -786,13 +786,64 @@ TRIGGERS: list[tuple[str, str]] = [
         "UPDATE payments SET status = 'captured', captured_amount = 4, captured_at = now() "
         f"WHERE id = '{GATEWAY_PAYMENT}'",
     ),
-    ("payments_match_operations", f"UPDATE payments SET amount = 3 WHERE id = '{GATEWAY_PAYMENT}'"),
+    # Recorded as it was, and then said to be a gateway's.
     (
         "payments_match_operations",
-        f"UPDATE payments SET gateway = 'sandbox' WHERE id = '{PAID}'",
+        "UPDATE orders SET subtotal = 99, total_amount = 99; "
+        "INSERT INTO payments (order_id, amount, captured_amount, status, captured_at, payment_method) "
+        f"VALUES ('{ORDER}', 7, 7, 'captured', now(), 'cash'); "
+        "UPDATE payments SET gateway = 'sandbox' WHERE amount = 7",
     ),
+    *(
+        (
+            "payments_kept_for_operations",
+            f"{ANOTHER_ORDER}UPDATE payments SET {change} WHERE id = '{GATEWAY_PAYMENT}'",
+        )
+        for change in (
+            "amount = 1000",
+            "amount = 10.01",
+            "amount = 5",
+            "gateway = 'other'",
+            "gateway = NULL, gateway_reference = NULL",
+            f"order_id = '{OTHER_ORDER}'",
+        )
+    ),
+    # A refund at hand is an operation too.
+    ("payments_kept_for_operations", f"UPDATE payments SET gateway = 'manual' WHERE id = '{PAID}'"),
     # 50, of which 40 are captured and 10 under way.
     ("payments_within_total", gateway_payment("0.01, 'pending', 0, NULL")),
+    (
+        "payments_within_total",
+        gateway_payment("0, 'pending', 0, NULL")
+        + "; UPDATE payments SET amount = 0.01 WHERE amount = 0",
+    ),
+    ("payments_within_total", f"UPDATE payments SET gateway = 'sandbox' WHERE id = '{UNPAID}'"),
+    (
+        "payments_within_total",
+        ANOTHER_ORDER + gateway_payment("20.01, 'pending', 0, NULL").replace(ORDER, OTHER_ORDER),
+    ),
+    (
+        "payments_within_total",
+        ANOTHER_ORDER
+        + gateway_payment("20, 'pending', 0, NULL").replace(ORDER, OTHER_ORDER)
+        + f"; UPDATE payments SET order_id = '{ORDER}' WHERE amount = 20",
+    ),
+    (
+        "payments_order_not_cancelled",
+        "UPDATE orders SET status = 'cancelled'; " + gateway_payment("0, 'pending', 0, NULL"),
+    ),
+    (
+        "payments_order_not_cancelled",
+        ANOTHER_ORDER
+        + gateway_payment("0, 'pending', 0, NULL")
+        + f"; UPDATE orders SET status = 'cancelled' WHERE id = '{OTHER_ORDER}'; "
+        f"UPDATE payments SET order_id = '{OTHER_ORDER}' WHERE amount = 0",
+    ),
+    (
+        "payments_order_not_cancelled",
+        "UPDATE orders SET status = 'cancelled'; "
+        f"UPDATE payments SET gateway = 'sandbox' WHERE id = '{UNPAID}'",
+    ),
     ("orders_payment_status_derived", "UPDATE orders SET payment_status = 'paid'"),
     (
         "orders_payment_status_derived",
@@ -825,6 +876,12 @@ def test_is_refused_by_name(kept_shop: psycopg.Connection, constraint: str, stat
         "UPDATE order_return_items SET restock = true",
         operation("'capture', 1, 'pending', NULL, 'x'"),
         f"UPDATE payments SET captured_amount = 41 WHERE id = '{PAID}'",
+        f"UPDATE payments SET amount = 51 WHERE id = '{UNPAID}'",
+        "UPDATE orders SET subtotal = 40, total_amount = 40",
+        f"UPDATE order_items SET quantity = 2, subtotal = 60 WHERE id = '{SIZED_LINE}'",
+        "INSERT INTO order_items (order_id, product_id, product_name, sku, quantity, unit_price, "
+        f"subtotal) VALUES ('{ORDER}', '{PLAIN}', 'p', 's', 1, 1, 1)",
+        f"DELETE FROM order_items WHERE id = '{SIZED_LINE}'",
     ],
 )
 def test_what_an_old_snapshot_could_get_wrong_wants_read_committed(

@@ -137,6 +137,30 @@ def test_many_lines_in_one_statement(shop: psycopg.Connection) -> None:
     assert counted(shop) == (3, 0, "fulfilled")
 
 
+def test_one_line_after_very_many_reads_one_order(shop: psycopg.Connection) -> None:
+    """No session keeps the plan of its first, large statement."""
+    shop.execute("CREATE TEMP TABLE made (id uuid)")
+    shop.execute(
+        "WITH o AS (INSERT INTO orders (currency_code, subtotal, total_amount, customer_email) "
+        "SELECT 'EUR', 1, 1, 'a@x' FROM generate_series(1, 3000) RETURNING id) "
+        "INSERT INTO made SELECT id FROM o"
+    )
+    shop.execute("ANALYZE orders")
+    line = (
+        "INSERT INTO order_items (order_id, product_id, product_name, sku, quantity, unit_price, "
+        f"subtotal) SELECT id, '{PLAIN}', 'p', 's', 1, 1, 1 FROM made"
+    )
+    shop.execute(line.encode())
+    read = "SELECT pg_stat_get_xact_tuples_returned('orders'::regclass)"
+    with shop.transaction():
+        (before,) = one(shop, read)
+        shop.execute(f"{line} LIMIT 1".encode())
+        (after,) = one(shop, read)
+    assert isinstance(before, int)
+    assert isinstance(after, int)
+    assert after - before < 100
+
+
 def test_a_lost_or_returned_parcel_was_sent_all_the_same(shop: psycopg.Connection) -> None:
     shop.execute(send(3).encode())
     for status in ("lost", "returned"):

@@ -13,9 +13,12 @@ from tests.schema.test_checks import (
     GATEWAY_PAYMENT,
     ORDER,
     PAID,
+    PARCEL,
     PLAIN,
+    PLAIN_LINE,
     ROOT,
     SIZED,
+    SIZED_LINE,
 )
 from tests.schema.test_soft_delete import GUEST, count
 
@@ -202,6 +205,66 @@ def test_payments_begun_side_by_side_stay_within_the_total(
     assert refused(meet(meeting, MORE, MORE)) == "payments_within_total"
 
 
+def test_no_payment_of_an_order_that_is_being_cancelled_begins(
+    meeting: Meeting, shop: psycopg.Connection
+) -> None:
+    cancel = "UPDATE orders SET status = 'cancelled'"
+    shop.execute("UPDATE orders SET subtotal = 60, total_amount = 60")
+    assert refused(meet(meeting, cancel, MORE)) == "payments_order_not_cancelled"
+
+
+def test_what_is_authorized_once_its_order_is_cancelled_is_written_all_the_same(
+    shop: psycopg.Connection,
+) -> None:
+    """A gateway's late answer has happened."""
+    shop.execute("UPDATE orders SET subtotal = 60, total_amount = 60")
+    shop.execute(MORE.encode())
+    shop.execute("UPDATE orders SET status = 'cancelled'")
+    shop.execute(
+        "INSERT INTO payment_operations (payment_id, kind, amount, idempotency_key) "
+        "SELECT id, 'authorize', amount, 'late' FROM payments WHERE amount = 0.01"
+    )
+    shop.execute(
+        "UPDATE payment_operations SET status = 'succeeded' WHERE idempotency_key = 'late'"
+    )
+    shop.execute("UPDATE payments SET gateway_reference = 'late' WHERE amount = 0.01")
+    shop.execute(
+        "INSERT INTO payment_operations (payment_id, kind, amount, status, idempotency_key) "
+        "SELECT id, 'void', amount, 'succeeded', 'void' FROM payments WHERE amount = 0.01"
+    )
+    found = shop.execute("SELECT status FROM payments WHERE amount = 0.01").fetchone()
+    assert found == ("voided",)
+
+
+AUTHORIZE = (
+    "INSERT INTO payment_operations (payment_id, kind, amount, idempotency_key) "
+    "SELECT id, 'authorize', 0.01, 'new' FROM payments WHERE payment_method = 'card' AND amount < 1"
+)
+DEARER = "UPDATE payments SET amount = 0.02 WHERE amount = 0.01"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "constraint"),
+    [
+        (AUTHORIZE, DEARER, "payments_kept_for_operations"),
+        (DEARER, AUTHORIZE, "payment_operations_within_amount"),
+    ],
+)
+def test_a_payment_is_not_changed_beside_its_first_operation(
+    meeting: Meeting, shop: psycopg.Connection, first: str, second: str, constraint: str
+) -> None:
+    shop.execute("UPDATE orders SET subtotal = 60, total_amount = 60")
+    shop.execute(MORE.encode())
+    assert refused(meet(meeting, first, second)) == constraint
+
+
+def test_a_payment_keeps_its_order_when_that_gets_another_key(shop: psycopg.Connection) -> None:
+    other = "00000000-0000-7000-8000-000000000089"
+    shop.execute("UPDATE orders SET subtotal = 45, total_amount = 45")  # below what is paid
+    shop.execute(f"UPDATE orders SET id = '{other}'".encode())
+    assert count(shop, f"payments WHERE order_id = '{other}'".encode()) == 3
+
+
 def test_payments_and_refunds_side_by_side_add_up(
     meeting: Meeting, shop: psycopg.Connection
 ) -> None:
@@ -312,6 +375,47 @@ def test_no_rule_is_broken_from_an_old_snapshot(meeting: Meeting, first: str, se
     running = at_an_old_snapshot(meeting, first, second)
     with pytest.raises((errors.SerializationFailure, errors.IntegrityError)):
         running.result(timeout=10)
+
+
+def old_snapshot_is_refused(meeting: Meeting, first: str, second: str) -> None:
+    running = at_an_old_snapshot(meeting, first, second)
+    with pytest.raises(errors.InvalidTransactionState, match="needs READ COMMITTED"):
+        running.result(timeout=10)
+
+
+def test_a_total_lowered_from_before_a_second_payment_does_not_miss_it(
+    meeting: Meeting, shop: psycopg.Connection
+) -> None:
+    """The payment leaves the order's row as it was, so nothing but the rule notices."""
+    lower = "UPDATE orders SET subtotal = 45, total_amount = 45"
+    old_snapshot_is_refused(
+        meeting,
+        "INSERT INTO payments (order_id, amount, captured_amount, status, captured_at, payment_method) "
+        f"VALUES ('{ORDER}', 5, 5, 'captured', now(), 'cash')",
+        lower,
+    )
+    meeting.second.rollback()
+    shop.execute(lower.encode())
+    assert shop.execute("SELECT payment_status FROM orders").fetchone() == ("paid",)
+
+
+MORE_OF_PLAIN = f"UPDATE order_items SET quantity = 2, subtotal = 40 WHERE id = '{PLAIN_LINE}'"
+LATE_LINE = (
+    "INSERT INTO order_items (order_id, product_id, product_name, sku, quantity, unit_price, "
+    f"subtotal) VALUES ('{ORDER}', '{PLAIN}', 'Late', 'LATE', 1, 1, 1)"
+)
+
+
+@pytest.mark.parametrize("change", [MORE_OF_PLAIN, LATE_LINE])
+def test_lines_changed_from_before_a_parcel_do_not_miss_it(
+    meeting: Meeting, shop: psycopg.Connection, change: str
+) -> None:
+    shop.execute("UPDATE orders SET status = 'confirmed'")
+    send = (
+        "INSERT INTO order_shipment_items (shipment_id, order_item_id, quantity) "
+        f"VALUES ('{PARCEL}', '{SIZED_LINE}', 1)"
+    )
+    old_snapshot_is_refused(meeting, send, change)
 
 
 @pytest.mark.parametrize("swapped", [False, True])

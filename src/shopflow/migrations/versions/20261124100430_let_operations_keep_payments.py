@@ -203,7 +203,6 @@ def upgrade() -> None:
             SELECT * INTO state FROM payment_state(NEW.id);
             IF (NEW.captured_amount, NEW.voided_amount, NEW.status)
                     IS DISTINCT FROM (state.captured_amount, state.voided_amount, state.status)
-                OR state.live_amount > NEW.amount
             THEN
                 RAISE EXCEPTION 'payment % is what its operations come to, % with % captured and % voided: change those',
                     NEW.id, state.status, state.captured_amount, state.voided_amount
@@ -226,14 +225,44 @@ def upgrade() -> None:
     op.execute(
         """
         CREATE TRIGGER payments_match_operations_update
-        AFTER UPDATE OF gateway, amount, captured_amount, voided_amount, status ON payments
+        AFTER UPDATE OF gateway, captured_amount, voided_amount, status ON payments
         FOR EACH ROW WHEN (
             (OLD.gateway IS NOT NULL OR NEW.gateway IS NOT NULL)
-            AND (OLD.gateway, OLD.amount, OLD.captured_amount, OLD.voided_amount, OLD.status)
-                IS DISTINCT FROM
-                (NEW.gateway, NEW.amount, NEW.captured_amount, NEW.voided_amount, NEW.status)
+            AND (OLD.gateway, OLD.captured_amount, OLD.voided_amount, OLD.status)
+                IS DISTINCT FROM (NEW.gateway, NEW.captured_amount, NEW.voided_amount, NEW.status)
         )
         EXECUTE FUNCTION refuse_other_payment_sums()
+        """
+    )
+    op.execute(
+        """
+        CREATE FUNCTION refuse_other_payment() RETURNS trigger
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+        BEGIN
+            -- An operation that is being written holds the payment's row, which we have now.
+            PERFORM require_read_committed('changing what a payment is for');
+            -- Its order renumbered is let through.
+            IF ((OLD.amount, OLD.gateway) IS DISTINCT FROM (NEW.amount, NEW.gateway)
+                    OR EXISTS (SELECT FROM orders WHERE id = OLD.order_id AND id <> NEW.order_id))
+                AND EXISTS (SELECT FROM payment_operations WHERE payment_id = NEW.id)
+            THEN
+                RAISE EXCEPTION 'payment % has operations: its order, amount and gateway stay', NEW.id
+                    USING ERRCODE = 'check_violation', CONSTRAINT = 'payments_kept_for_operations',
+                        TABLE = TG_TABLE_NAME;
+            END IF;
+            RETURN NULL;
+        END
+        $$
+        """
+    )
+    op.execute(
+        """
+        CREATE TRIGGER payments_kept_for_operations AFTER UPDATE OF order_id, amount, gateway ON payments
+        FOR EACH ROW WHEN (
+            (OLD.order_id, OLD.amount, OLD.gateway)
+                IS DISTINCT FROM (NEW.order_id, NEW.amount, NEW.gateway)
+        )
+        EXECUTE FUNCTION refuse_other_payment()
         """
     )
     op.execute(
@@ -274,19 +303,31 @@ def upgrade() -> None:
         CREATE FUNCTION refuse_payment_above_total() RETURNS trigger
         LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
         DECLARE
-            total numeric;
+            paid_for record;
             asked numeric;
         BEGIN
+            -- Its order got another key, nothing else.
+            IF TG_OP = 'UPDATE' AND (OLD.amount, OLD.gateway) IS NOT DISTINCT FROM (NEW.amount, NEW.gateway)
+                AND NOT EXISTS (SELECT FROM orders WHERE id = OLD.order_id)
+            THEN
+                RETURN NULL;
+            END IF;
             PERFORM require_read_committed('a payment at a gateway');
-            SELECT total_amount INTO total FROM orders WHERE id = NEW.order_id FOR NO KEY UPDATE;
+            SELECT status, total_amount INTO paid_for
+            FROM orders WHERE id = NEW.order_id FOR NO KEY UPDATE;
+            IF paid_for.status = 'cancelled' THEN
+                RAISE EXCEPTION 'order % is cancelled, no payment of it begins', NEW.order_id
+                    USING ERRCODE = 'check_violation', CONSTRAINT = 'payments_order_not_cancelled',
+                        TABLE = TG_TABLE_NAME;
+            END IF;
             SELECT coalesce(sum(CASE
                 WHEN gateway IS NULL THEN captured_amount
                 WHEN status IN ('pending', 'authorized', 'captured') THEN amount - voided_amount
                 ELSE 0
             END), 0) INTO asked FROM payments WHERE order_id = NEW.order_id;
-            IF asked > total THEN
+            IF asked > paid_for.total_amount THEN
                 RAISE EXCEPTION 'payments of order %, with those under way, would come to %, above its total of %',
-                    NEW.order_id, asked, total
+                    NEW.order_id, asked, paid_for.total_amount
                     USING ERRCODE = 'check_violation', CONSTRAINT = 'payments_within_total',
                         TABLE = TG_TABLE_NAME;
             END IF;
@@ -302,13 +343,27 @@ def upgrade() -> None:
         FOR EACH ROW WHEN (NEW.gateway IS NOT NULL) EXECUTE FUNCTION refuse_payment_above_total()
         """
     )
+    op.execute(
+        """
+        CREATE TRIGGER payments_within_total_update AFTER UPDATE OF order_id, amount, gateway ON payments
+        FOR EACH ROW WHEN (
+            NEW.gateway IS NOT NULL
+            AND (OLD.order_id, OLD.amount, OLD.gateway)
+                IS DISTINCT FROM (NEW.order_id, NEW.amount, NEW.gateway)
+        )
+        EXECUTE FUNCTION refuse_payment_above_total()
+        """
+    )
 
 
 def downgrade() -> None:
+    op.execute("DROP TRIGGER payments_within_total_update ON payments")
     op.execute("DROP TRIGGER payments_within_total ON payments")
     op.execute("DROP FUNCTION refuse_payment_above_total()")
     op.execute("DROP TRIGGER refunds_match_operation ON refunds")
     op.execute("DROP FUNCTION refuse_other_refund_status()")
+    op.execute("DROP TRIGGER payments_kept_for_operations ON payments")
+    op.execute("DROP FUNCTION refuse_other_payment()")
     op.execute("DROP TRIGGER payments_match_operations_update ON payments")
     op.execute("DROP TRIGGER payments_match_operations_insert ON payments")
     op.execute("DROP FUNCTION refuse_other_payment_sums()")

@@ -45,6 +45,7 @@ def upgrade() -> None:
         LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
         DECLARE
             touched uuid[];
+            changed uuid[];
         BEGIN
             IF TG_TABLE_NAME = 'payments' AND TG_OP = 'INSERT' THEN
                 SELECT array_agg(DISTINCT order_id) INTO touched
@@ -61,21 +62,24 @@ def upgrade() -> None:
             ELSIF TG_TABLE_NAME = 'payments' THEN
                 SELECT array_agg(DISTINCT order_id) INTO touched FROM old_rows;
             ELSIF TG_OP = 'INSERT' THEN
-                SELECT array_agg(DISTINCT p.order_id) INTO touched
-                FROM new_rows AS n JOIN payments AS p ON p.id = n.payment_id
-                WHERE n.status = 'succeeded';
+                SELECT array_agg(DISTINCT payment_id) INTO changed
+                FROM new_rows WHERE status = 'succeeded';
             ELSIF TG_OP = 'UPDATE' THEN
-                SELECT array_agg(DISTINCT p.order_id) INTO touched
+                SELECT array_agg(DISTINCT change.payment_id) INTO changed
                 FROM (
                     SELECT unnest(ARRAY[o.payment_id, n.payment_id]) AS payment_id
                     FROM old_rows AS o FULL JOIN new_rows AS n USING (id)
                     WHERE (o.payment_id, o.amount, o.status)
                         IS DISTINCT FROM (n.payment_id, n.amount, n.status)
-                ) AS change
-                JOIN payments AS p ON p.id = change.payment_id;
+                ) AS change;
             ELSE
-                SELECT array_agg(DISTINCT p.order_id) INTO touched
-                FROM old_rows AS o JOIN payments AS p ON p.id = o.payment_id;
+                SELECT array_agg(DISTINCT payment_id) INTO changed FROM old_rows;
+            END IF;
+            IF changed IS NOT NULL THEN
+                -- By key: a join with so many rows as the session's first statement had would be
+                -- planned for that many ever after.
+                SELECT array_agg(DISTINCT order_id) INTO touched
+                FROM payments WHERE id = ANY (changed);
             END IF;
             IF touched IS NULL THEN
                 RETURN NULL;
@@ -121,6 +125,7 @@ def upgrade() -> None:
         DECLARE
             derived text;
         BEGIN
+            PERFORM require_read_committed('changing what an order has to be paid');
             SELECT d.payment_status INTO derived
             FROM derived_payment_status(NEW.id, NEW.total_amount) AS d;
             -- Another total is another thing to pay.

@@ -38,10 +38,15 @@ def upgrade() -> None:
             IF TG_OP = 'INSERT' THEN
                 -- A new order has sent nothing, which every checkout comes by: no lock for that.
                 -- Whoever sends waits for lines that are being added, which hold the order's key.
-                SELECT array_agg(DISTINCT o.id) INTO touched
-                FROM new_rows AS n
-                JOIN orders AS o ON o.id = n.order_id
-                WHERE o.fulfillment_status <> 'unfulfilled';
+                -- An old snapshot may not know what was sent.
+                -- By key: a join with so many rows as the session's first statement had would
+                -- be planned for that many ever after.
+                SELECT array_agg(DISTINCT order_id) INTO touched FROM new_rows;
+                SELECT array_agg(id) INTO touched
+                FROM orders
+                WHERE id = ANY (touched)
+                    AND (fulfillment_status <> 'unfulfilled'
+                        OR current_setting('transaction_isolation') <> 'read committed');
             ELSIF TG_OP = 'DELETE' THEN
                 SELECT array_agg(DISTINCT order_id) INTO touched FROM old_rows;
             ELSE
@@ -54,6 +59,7 @@ def upgrade() -> None:
             IF touched IS NULL THEN
                 RETURN NULL;
             END IF;
+            PERFORM require_read_committed('changing what is to be sent of an order');
             -- First the locks, in key order; then a statement of its own, so that it sees the lines
             -- of a transaction that held a lock before us.
             PERFORM FROM orders WHERE id = ANY (touched) ORDER BY id FOR NO KEY UPDATE;

@@ -42,6 +42,7 @@ failures.register(
         "payment_operations_within_amount": PaymentAmountError,
         "payment_operations_authorized": PaymentRefusedError,
         "payments_within_total": PaymentAmountError,
+        "payments_order_not_cancelled": PaymentRefusedError,
         "refunds_within_captured": PaymentAmountError,
         "refunds_payment_captured": PaymentRefusedError,
         # Only the caller knows the key.
