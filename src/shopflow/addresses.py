@@ -45,7 +45,14 @@ def check_address(name: str, address: Address) -> None:
         value = getattr(address, field)
         if value is not None:
             check_text(f"{name}.{field}", value, longest)
-    if not _COUNTRY_CODE.fullmatch(address.country_code):
-        raise InvalidInputError(
-            f"{name}.country_code", address.country_code, "must be two capitals, such as DE"
-        )
+    check_country_code(f"{name}.country_code", address.country_code)
+
+
+def check_country_code(field: str, value: str) -> None:
+    """Refuse what is no ISO 3166-1 alpha-2 code in capitals.
+
+    Raises:
+        InvalidInputError: naming `field`.
+    """
+    if not _COUNTRY_CODE.fullmatch(value):
+        raise InvalidInputError(field, value, "must be two capitals, such as DE")

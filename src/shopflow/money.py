@@ -19,6 +19,11 @@ def rounded(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, rounding=ROUND_HALF_UP)
 
 
+def is_amount(value: object) -> bool:
+    """Return whether `value` is a Decimal and a number; a float never is an amount of money."""
+    return isinstance(value, Decimal) and value.is_finite()
+
+
 def check_amount(field: str, amount: Decimal | None) -> None:
     """Refuse what is no amount of money: negative, above NUMERIC(12,2), or with parts of a cent.
 
@@ -27,8 +32,8 @@ def check_amount(field: str, amount: Decimal | None) -> None:
     """
     if amount is None:
         return
-    if not amount.is_finite():
-        raise InvalidInputError(field, amount, "is not an amount of money")
+    if not is_amount(amount):
+        raise InvalidInputError(field, amount, "is not an amount of money: a Decimal")
     if not 0 <= amount <= LARGEST:
         raise InvalidInputError(field, amount, f"must be from 0 to {LARGEST}")
     if amount != rounded(amount):

@@ -157,6 +157,9 @@ async def refresh_prices(connection: AsyncConnection[Any], cart_id: CartId) -> i
     return refreshed.lines
 
 
-def _check_quantity(quantity: int) -> None:
-    if not 1 <= quantity <= LARGEST_QUANTITY:
-        raise InvalidInputError("quantity", quantity, f"must be from 1 to {LARGEST_QUANTITY}")
+def _check_quantity(quantity: object) -> None:
+    # Neither 1.5 nor True, which Python takes for numbers as well.
+    if type(quantity) is not int or not 1 <= quantity <= LARGEST_QUANTITY:
+        raise InvalidInputError(
+            "quantity", quantity, f"must be a whole number from 1 to {LARGEST_QUANTITY}"
+        )

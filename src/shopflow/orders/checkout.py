@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from shopflow.errors import InvalidInputError
 from shopflow.ids import CartId, ShippingMethodId
+from shopflow.money import is_amount
 from shopflow.orders.addresses import Address, check_address
 from shopflow.orders.requests import LONGEST_KEY, fingerprint_of
 from shopflow.text import check_email, check_text
@@ -70,8 +71,8 @@ def _check(checkout: Checkout) -> None:
     currency, expected = checkout.currency_code, checkout.expected_total
     if currency is not None and not _CURRENCY_CODE.fullmatch(currency):
         raise InvalidInputError("currency_code", currency, "must be three capitals, such as EUR")
-    if expected is not None and not expected.is_finite():
-        raise InvalidInputError("expected_total", expected, "is not an amount of money")
+    if expected is not None and not is_amount(expected):
+        raise InvalidInputError("expected_total", expected, "is not an amount of money: a Decimal")
     if checkout.customer_email is not None:
         check_email("customer_email", checkout.customer_email)
     check_address("shipping_address", checkout.shipping_address)

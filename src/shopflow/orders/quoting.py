@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from psycopg import AsyncConnection
 
+from shopflow.addresses import check_country_code
 from shopflow.errors import InvalidInputError, NotFoundError, ShopflowError
 from shopflow.ids import CartId, CategoryId, ProductId, ShippingMethodId, UserId, VariantId
 from shopflow.money import rounded
@@ -186,7 +187,7 @@ def _refusal_of(request: QuoteRequest) -> ShopflowError | None:
         return InvalidInputError("country_code", None, "is needed for a shipping method")
     try:
         if country is not None:
-            check_text("country_code", country, 2, shortest=2)
+            check_country_code("country_code", country)
         if request.state is not None:
             check_text("state", request.state, LONGEST_STATE, shortest=0)
     except InvalidInputError as error:

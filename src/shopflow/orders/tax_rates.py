@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 from psycopg import AsyncConnection
 
+from shopflow.addresses import check_country_code
 from shopflow.errors import ConstraintViolatedError, InvalidInputError, NotFoundError
 from shopflow.ids import TaxRateId
 from shopflow.orders.reading import QUERIES
@@ -19,7 +19,6 @@ from shopflow.text import check_text
 
 LONGEST_TEXT = 100
 PLACES = Decimal("0.0001")
-_COUNTRY_CODE = re.compile(r"[A-Z]{2}")
 _RULES: Rules = {
     "tax_rates_state_check": ("state", "must not be blank"),
     "tax_rates_name_check": ("name", "must not be blank"),
@@ -102,10 +101,7 @@ class TaxRates:
 
 
 def _check(rate: TaxRate) -> None:
-    if not _COUNTRY_CODE.fullmatch(rate.country_code):
-        raise InvalidInputError(
-            "country_code", rate.country_code, "must be two capitals, such as DE"
-        )
+    check_country_code("country_code", rate.country_code)
     check_text("name", rate.name, LONGEST_TEXT)
     if rate.state is not None:
         check_text("state", rate.state, LONGEST_TEXT)

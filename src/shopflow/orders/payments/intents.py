@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 
 from shopflow.errors import InvalidInputError, NotFoundError
 from shopflow.ids import OrderId, PaymentId, PaymentOperationId
-from shopflow.money import LARGEST, ZERO, rounded
+from shopflow.money import LARGEST, ZERO, is_amount, rounded
 from shopflow.orders.payments.errors import (
     PaymentAmountError,
     PaymentKeyTakenError,
@@ -368,7 +368,9 @@ def _require_same(before: _Before, *, same: bool, amount: Decimal | None) -> Non
 def _checked(amount: Decimal | None, default: Decimal) -> Decimal:
     if amount is None:
         return default
-    if not amount.is_finite() or amount <= ZERO or amount > LARGEST:
+    if not is_amount(amount):
+        raise InvalidInputError("amount", amount, "is not an amount of money: a Decimal")
+    if amount <= ZERO or amount > LARGEST:
         raise InvalidInputError("amount", amount, f"must be above 0 and at most {LARGEST}")
     if amount != rounded(amount):
         raise InvalidInputError("amount", amount, "has more than two decimal places")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import count
 from pathlib import Path
+from uuid import uuid4
 
 import msgspec
 
@@ -69,7 +69,6 @@ class NotDoneError(Exception):
 class _State(msgspec.Struct):
     authorizations: dict[str, Authorization] = {}
     operations: dict[str, tuple[Request, Done]] = {}
-    number: int = 0
 
 
 class Books:
@@ -79,7 +78,6 @@ class Books:
         self._path = path
         kept = path.read_bytes() if path and path.exists() else b"{}"
         self._state = msgspec.json.decode(kept, type=_State)
-        self._numbers = count(self._state.number + 1)
 
     @property
     def authorizations(self) -> dict[str, Authorization]:
@@ -179,8 +177,8 @@ class Books:
         )
 
     def _new(self, kind: str) -> str:
-        self._state.number = next(self._numbers)
-        return f"{kind}_{self._state.number:06d}"
+        # Random: a sandbox that is started again gives out none that a shop knows.
+        return f"{kind}_{uuid4().hex}"
 
     def _save(self) -> None:
         if self._path is None:
