@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shopflow.errors import InvalidInputError
-from shopflow.money import LARGEST, check_amount, parse_amount, rounded
+from shopflow.money import LARGEST, check_amount, is_amount, parse_amount, rounded
 from shopflow.postgres.conninfo import conninfo
 from shopflow.settings import Settings
 
@@ -74,3 +74,9 @@ def test_what_is_no_amount_is_refused_by_name(amount: str) -> None:
     with pytest.raises(InvalidInputError) as refused:
         check_amount("price", Decimal(amount))
     assert refused.value.field == "price"
+
+
+@pytest.mark.parametrize("value", [1.5, 1, "1.50", Decimal("NaN"), Decimal("Infinity"), None])
+def test_only_a_decimal_number_is_an_amount(value: object) -> None:
+    assert not is_amount(value)
+    assert is_amount(Decimal("1.5"))
