@@ -165,15 +165,6 @@ def upgrade() -> None:
         """
     )
     op.execute(
-        """
-        UPDATE orders AS o
-        SET payment_status = d.payment_status
-        FROM orders AS t
-        CROSS JOIN LATERAL derived_payment_status(t.id, t.total_amount) AS d
-        WHERE o.id = t.id AND o.payment_status <> d.payment_status
-        """
-    )
-    op.execute(
         "COMMENT ON COLUMN orders.payment_status IS 'What payments and refunds come to: kept by the database, and no other value is taken'"
     )
 

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "20261124100500"
-down_revision = "20261124100450"
+down_revision = "20261124100452"
 
 
 def upgrade() -> None:

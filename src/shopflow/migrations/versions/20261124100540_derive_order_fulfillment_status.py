@@ -129,15 +129,6 @@ def upgrade() -> None:
         """
     )
     op.execute(
-        """
-        UPDATE orders AS o
-        SET fulfillment_status = d.fulfillment_status
-        FROM orders AS t
-        CROSS JOIN LATERAL derived_fulfillment_status(t.id) AS d
-        WHERE o.id = t.id AND o.fulfillment_status <> d.fulfillment_status
-        """
-    )
-    op.execute(
         "COMMENT ON COLUMN orders.fulfillment_status IS 'What was sent and what came back: kept by the database, and no other value is taken'"
     )
 

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "20261124100545"
-down_revision = "20261124100540"
+down_revision = "20261124100542"
 
 TABLES = ("order_items", "order_shipments", "order_returns")
 
