@@ -109,7 +109,7 @@ async def ann(shop: Shop) -> Ann:
             "Flat 3",
             "Ordertown",
             "YO1 9ZZ",
-            "4242",
+            '"4242"',  # as a value: the digits alone may be in a UUID
             "Mrs Archerson rang twice",
             "Fits well",
             "I wear it to work",
