@@ -186,7 +186,9 @@ def test_how_to_take_payments(workplace: dict[str, str]) -> None:
     assert "1 operation looked at, 0 still open" in seen
     # Two authorizations and captures, one of them declined, and a refund: each of them once.
     told = {
-        line.split()[0] for line in seen.splitlines() if re.match(r"event_\d+ (applied|dup)", line)
+        line.split()[0]
+        for line in seen.splitlines()
+        if re.match(r"event_[0-9a-f]+ (applied|dup)", line)
     }
     assert len(told) >= 5
 

@@ -400,7 +400,7 @@ async def test_a_worker_outlives_the_loss_of_its_connections(
     await an_order(shop)
     await receiver.until(lambda: len(receiver.requests) == 1)
     admin.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %(name)s",
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %(name)s",
         {"name": (shop.settings.database_url or "").split("?")[0].rpartition("/")[2]},
     )
     await an_order(shop)
