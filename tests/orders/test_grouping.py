@@ -299,25 +299,35 @@ async def test_nobody_is_forgotten_who_comes_as_the_last_group_ends(
 
 
 class _Cancelled(TableTaxes):
-    """Asks a tax service whose answer is cancelled, once."""
+    """Asks a tax service whose first answer is cancelled."""
 
-    asked = 0
+    def __init__(self) -> None:
+        self.asked, self.cancelled = asyncio.Event(), asyncio.Event()
 
     async def taxes_of(self, sales: Sequence[Sale]) -> Sequence[Taxation]:
-        self.asked += 1
-        if self.asked == 1:
+        if not self.asked.is_set():
+            self.asked.set()
+            await self.cancelled.wait()
             raise asyncio.CancelledError
         return await super().taxes_of(sales)
 
 
 async def test_a_group_that_is_cancelled_leaves_nobody_waiting(
-    settings: Settings, filled: Filled, shop: Shop
+    settings: Settings, filled: Filled, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checkout = order(await filled((await a_product(shop), None, 1)))
-    async with asyncio.timeout(10), shopflow.open(settings, taxes=_Cancelled()) as other:
+    monkeypatch.setattr(grouping, "GROUPS_UNDER_WAY", 1)
+    mine, others = [order(each) for each in await many(filled, await a_product(shop), 2)]
+    taxes = _Cancelled()
+    async with asyncio.timeout(10), shopflow.open(settings, taxes=taxes) as other:
+        placing = asyncio.create_task(other.orders.place(mine))
+        await taxes.asked.wait()
+        behind = asyncio.create_task(other.orders.place(others))
+        await asyncio.sleep(0)
+        taxes.cancelled.set()
         with pytest.raises(CommitOutcomeUnknownError):
-            await other.orders.place(checkout)
-        assert (await other.orders.place(checkout)).status == "pending"
+            await placing
+        assert (await behind).status == "pending"
+        assert (await other.orders.place(mine)).status == "pending"
 
 
 async def test_a_product_that_is_held_holds_up_its_own_buyers_alone(

@@ -107,11 +107,15 @@ class GroupCheckout:
             _start(self._groups, self._place_groups())
 
     async def _place_groups(self) -> None:
+        interrupted = True
         try:
             await self._while_somebody_waits()
+            interrupted = False
         finally:
             # Now, not when the task's callbacks run: who came in between would wake nobody.
             self._groups.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+            if interrupted and not all(caller.answer.done() for caller in self._waiting):
+                self._wake()
 
     async def _while_somebody_waits(self) -> None:
         while group := self._next_group():
