@@ -27,11 +27,12 @@ def standard_jobs(settings: Settings, gateways: Gateways) -> tuple[Job, ...]:
 
     Args:
         settings: `guest_cart_days`, `user_cart_days` and `unpaid_order_minutes` say what is old; 0
-            is never, and such a job is not there.
+            is never, and such a job is not there. `event_days` and `delivered_event_days` are
+            those of events.
         gateways: by name.
     """
     jobs = [
-        Job("expire_events", 10 * MINUTE, expire_events),
+        Job("expire_events", 10 * MINUTE, lambda pool: _expire_events(pool, settings)),
         Job("clean_accounts", HOUR, clean_accounts),
     ]
     if settings.guest_cart_days or settings.user_cart_days:
@@ -80,6 +81,12 @@ def _gateway_jobs(name: str, gateway: Gateway) -> tuple[Job, ...]:
             10 * MINUTE,
             lambda pool: expire_authorizations(pool, gateways),
         ),
+    )
+
+
+async def _expire_events(pool: Pool, settings: Settings) -> int:
+    return await expire_events(
+        pool, keep=settings.event_days, keep_delivered=settings.delivered_event_days
     )
 
 
