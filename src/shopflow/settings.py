@@ -50,7 +50,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     has changed for `guest_cart_days` or `user_cart_days`, and orders not paid
     `unpaid_order_minutes` after they were placed, are what a worker removes and cancels; 0 for
     never. Events and dead letters are kept for `event_days`, and for `delivered_event_days` that
-    an event was delivered.
+    an event was delivered. `backup_url` is the directory, as file:///path, that backups and WAL
+    go to; None for no backups.
     """
 
     environment: Environment = "development"
@@ -77,6 +78,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     unpaid_order_minutes: int = 1440
     event_days: int = 30
     delivered_event_days: int = 7
+    backup_url: str | None = None
     sources: Mapping[str, Source] = msgspec.field(default_factory=dict)
 
     @property
@@ -253,6 +255,13 @@ def _url(value: object) -> str:
     return url
 
 
+def _backup_url(value: object) -> str:
+    url = str(value)
+    if not url.startswith("file:///") or len(url.rstrip("/")) == len("file://"):
+        raise ValueError("must be a directory as file:///path")
+    return url.rstrip("/")
+
+
 def _number(kind: Callable[[str], Any], low: float, high: float) -> Callable[[object], Any]:
     word = "a whole number" if kind is int else "a number"
 
@@ -299,4 +308,5 @@ _PARSERS: Mapping[str, Callable[[object], Any]] = {
     "unpaid_order_minutes": _number(int, 0, LONGEST_DAYS * 24 * 60),
     "event_days": _number(int, 1, LONGEST_DAYS),
     "delivered_event_days": _number(int, 1, LONGEST_DAYS),
+    "backup_url": _backup_url,
 }

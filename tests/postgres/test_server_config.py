@@ -65,14 +65,18 @@ def test_without_a_limit_the_machine_counts(
     ],
 )
 def test_memory_is_shared_out(tmp_path: Path, memory: int, buffers: int, work: int) -> None:
-    text = configuration(port=1, socket=tmp_path, disk=tmp_path, connections=5, memory=memory)
+    text = configuration(
+        port=1, socket=tmp_path, disk=tmp_path, connections=5, archiving={}, memory=memory
+    )
     lines = text.splitlines()
     assert f"shared_buffers = {buffers // 1024}kB" in lines
     assert f"work_mem = {work // 1024}kB" in lines
 
 
 def test_the_pools_fit_into_the_connections(tmp_path: Path) -> None:
-    text = configuration(port=1, socket=tmp_path, disk=tmp_path, connections=400, memory=GB)
+    text = configuration(
+        port=1, socket=tmp_path, disk=tmp_path, connections=400, archiving={}, memory=GB
+    )
     assert "max_connections = 425" in text.splitlines()
 
 

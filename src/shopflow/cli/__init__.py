@@ -28,6 +28,8 @@ COMMANDS = {
     "psql": "server:psql",
     "migrate": "migrate:app",
     "roles": "roles:roles",
+    "backup": "backup:app",
+    "restore": "backup:restore_backup",
     "worker": "worker:worker",
     "webhooks": "webhooks:app",
     "import": "importing:app",

@@ -12,9 +12,16 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from shopflow.errors import ServerError
-from shopflow.postgres import cluster, pgpass, postmaster, server_port, server_user
+from shopflow.postgres import (
+    cluster,
+    pgpass,
+    postmaster,
+    server_port,
+    server_user,
+    wal_archive,
+)
 from shopflow.postgres.cluster import DATABASE, SUPERUSER
-from shopflow.postgres.postmaster import Running, StartError
+from shopflow.postgres.postmaster import Launched, Running, StartError
 from shopflow.postgres.server_config import configuration
 from shopflow.postgres.server_home import Home, Recorded
 from shopflow.postgres.server_port import HOST
@@ -209,6 +216,21 @@ class Server:
             raise ServerError(f"the embedded PostgreSQL has no program {name!r}")
         return path
 
+    def launch_recovery(self, report: Callable[[str], None] = silent) -> Launched:
+        """Start the server on a restored data directory and return at once, while it replays.
+
+        Its settings are written as at every start; `conf.d` says what to replay until when.
+
+        Raises:
+            ServerError: when it can't be started.
+        """
+        account = server_user.find_account(self._settings.server_user)
+        with self._home.lock(LOCK_SECONDS, lambda: None):
+            root = self._runnable(account, report)
+            with postmaster.alone(self._home, report) as held:
+                self._configure(account, next(self._ports()))
+                return postmaster.start(self._home, account, _program(root, "postgres"), held)
+
     def _launch(
         self, account: server_user.Account, lock: int, report: Callable[[str], None]
     ) -> Started:
@@ -252,6 +274,7 @@ class Server:
             socket=self._home.socket(account),
             disk=self._home.path,
             connections=self._settings.processes * self._settings.pool_max_size,
+            archiving=wal_archive.prepare(self._home, account, self._settings.backup_url),
         )
         self._home.write(self._home.config, text.encode(), 0o644)
         self._home.write(self._home.record, msgspec.json.encode(Recorded(port)))

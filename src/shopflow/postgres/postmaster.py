@@ -137,6 +137,15 @@ def wait_ready(home: Home, launched: Launched | None, report: Callable[[str], No
     raise ServerError(f"PostgreSQL was not ready after {START_SECONDS:g} s; see {home.log}")
 
 
+def ended(home: Home, launched: Launched) -> str | None:
+    """Return the last messages of a server that ended after all, None while it lives."""
+    if running(home.data) is not None or _alive(launched.pid):
+        return None
+    # The logger, which ends last, may still be writing the reason.
+    with alone(home, lambda _message: None):
+        return _last_messages(home, launched.at)
+
+
 def stop(found: Running, data: Path) -> None:
     """End the server in good order: transactions under way are rolled back, a checkpoint is made.
 

@@ -1,7 +1,7 @@
 """The server's settings, written for the machine found; each number's source is beside it."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import psutil
@@ -18,7 +18,13 @@ SPARE_CONNECTIONS = 25
 
 
 def configuration(
-    *, port: int, socket: Path, disk: Path, connections: int, memory: int | None = None
+    *,
+    port: int,
+    socket: Path,
+    disk: Path,
+    connections: int,
+    archiving: Mapping[str, str],
+    memory: int | None = None,
 ) -> str:
     """Return the text of `shopflow.conf`.
 
@@ -27,11 +33,17 @@ def configuration(
         socket: the directory of the Unix socket.
         disk: any path on the disk that holds the data.
         connections: how many the pools may open together.
+        archiving: the settings of the WAL archive.
         memory: bytes the server may count on, by default what the machine or container has.
     """
     found = memory_limit() if memory is None else memory
     settings = (
-        _memory(found, connections) | _disk(disk) | _access(port, socket) | _planner() | _logging()
+        _memory(found, connections)
+        | _disk(disk)
+        | _access(port, socket)
+        | _planner()
+        | _logging()
+        | dict(archiving)
     )
     lines = [f"{name} = {value}" for name, value in settings.items()]
     return "\n".join(

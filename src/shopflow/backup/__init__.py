@@ -1,0 +1,9 @@
+"""Backups that restore to any second (§7): base backups and archived WAL in a store."""
+
+from shopflow.backup.catalogue import Backup
+from shopflow.backup.creating import create
+from shopflow.backup.errors import BackupError
+from shopflow.backup.restoring import Restored, restore
+from shopflow.backup.store import Store
+
+__all__ = ["Backup", "BackupError", "Restored", "Store", "create", "restore"]

@@ -1,0 +1,91 @@
+"""The catalogue: one JSON document a backup, in the store, since the database may be gone."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from shopflow.backup.errors import BackupError
+from shopflow.backup.store import Store
+
+DIRECTORY = "catalogue"
+
+
+class Backup(msgspec.Struct, frozen=True):
+    """A finished base backup.
+
+    Attributes:
+        name: `20261128T020000Z`, from when it began.
+        started_at: the server's clock before it began.
+        finished_at: the server's clock when it had ended: the first time that it restores to.
+        start_wal: the name of the first WAL segment that a restore reads.
+        segment_size: bytes of a WAL segment.
+        system_identifier: of the cluster it is of.
+        version: of its server, as 180006.
+        data: where its content is in the store, a tar compressed with Zstandard.
+        size: bytes in the store.
+        content_size: bytes before compression.
+        sha256: of what is in the store, in hexadecimal.
+    """
+
+    name: str
+    started_at: datetime
+    finished_at: datetime
+    start_wal: str
+    segment_size: int
+    system_identifier: str
+    version: int
+    data: str
+    size: int
+    content_size: int
+    sha256: str
+
+
+def add(store: Store, backup: Backup) -> None:
+    """Write a backup into the catalogue; only from now on it is one.
+
+    Raises:
+        BackupError: when one of that name is there, or the store refuses.
+    """
+    if not store.put_new(f"{DIRECTORY}/{backup.name}.json", msgspec.json.encode(backup)):
+        raise BackupError(f"the catalogue has a backup {backup.name} already")
+
+
+def read(store: Store) -> list[Backup]:
+    """Return the backups, the oldest first.
+
+    Raises:
+        BackupError: when the store cannot be read, or an entry is damaged.
+    """
+    return [_read(store, name) for name in store.names(DIRECTORY)]
+
+
+def _read(store: Store, name: str) -> Backup:
+    content = b"".join(store.get(f"{DIRECTORY}/{name}"))
+    try:
+        return msgspec.json.decode(content, type=Backup)
+    except msgspec.MsgspecError as error:
+        raise BackupError(
+            f"the catalogue's {name} in {store.url} is damaged ({error}): move it away,"
+            " and the other backups can be used"
+        ) from error
+
+
+def choose(backups: Sequence[Backup], target: datetime | None) -> Backup:
+    """Return the newest backup that had ended before `target`, None for the newest.
+
+    To a time before a backup's end PostgreSQL would restore another state, and say nothing.
+
+    Raises:
+        BackupError: when there is none.
+    """
+    if not backups:
+        raise BackupError("the store holds no backup: make one with shopflow backup create")
+    ordered = sorted(backups, key=lambda backup: backup.finished_at)
+    usable = [each for each in ordered if target is None or each.finished_at < target]
+    if not usable:
+        raise BackupError(
+            f"no backup had ended before {target}: the earliest time to restore to is"
+            f" {ordered[0].finished_at.isoformat()}"
+        )
+    return usable[-1]

@@ -1,0 +1,73 @@
+"""How the embedded server archives its WAL: a shell script that its own user can run."""
+
+import os
+import shlex
+from pathlib import Path
+
+from shopflow.errors import ConfigurationError
+from shopflow.postgres.server_config import quoted
+from shopflow.postgres.server_home import Home
+from shopflow.postgres.server_user import Account, first_closed
+
+SCRIPT = Path(__file__).with_name("archive-wal.sh")
+# Of a quiet shop: a segment is archived a minute after its first change.
+TIMEOUT = "60s"
+
+
+def directory(backup_url: str) -> Path:
+    """Return where the segments of a `file://` store lie."""
+    return Path(backup_url.removeprefix("file://")) / "wal"
+
+
+def prepare(home: Home, account: Account, backup_url: str | None) -> dict[str, str]:
+    """Make the archive's directory and script; return the server's settings for it.
+
+    Without a store the server archives nothing.
+
+    Raises:
+        ConfigurationError: when the server's user cannot write there.
+    """
+    if backup_url is None:
+        return {}
+    archive = directory(backup_url)
+    try:
+        archive.mkdir(parents=True, exist_ok=True)
+        os.chown(archive, account.uid, account.gid)
+    except OSError as error:
+        raise ConfigurationError(
+            f"backup_url: the WAL archive {archive} cannot be made: {error.strerror}"
+        ) from error
+    closed = first_closed(account, [*reversed(archive.parents), archive])
+    if closed is not None:
+        raise ConfigurationError(
+            f"backup_url: the server's user {account.name!r} cannot enter {closed};"
+            " give a directory that it can reach"
+        )
+    script = home.path / SCRIPT.name
+    home.write(script, SCRIPT.read_bytes(), 0o644)
+    return {
+        "archive_mode": "on",
+        "archive_command": quoted(command(script, archive)),
+        "archive_timeout": TIMEOUT,
+    }
+
+
+def restore_command(archive: Path) -> str:
+    """Return the restore_command: 1 for a segment that is not there, which may be the end.
+
+    One that cannot be read is no end: at a code above 125 recovery fails instead of going on
+    without it.
+    """
+    found = f"{shlex.quote(str(archive)).replace('%', '%%')}/%f.gz"
+    return f"[ -e {found} ] || exit 1; gzip -d -c {found} >%p || exit 200"
+
+
+def command(script: Path, archive: Path) -> str:
+    """Return the archive_command.
+
+    PostgreSQL ends the archiver at an exit code above 125 (not found, not allowed) and counts no
+    failure; ours never gives one. A shell answers 0 for a script that is empty, as a full disk
+    leaves one, or a directory: so what the script says counts only when the segment is there.
+    """
+    places = [shlex.quote(str(path)).replace("%", "%%") for path in (script, archive)]
+    return f"/bin/sh {places[0]} %p %f {places[1]} && [ -s {places[1]}/%f.gz ] || exit 1"

@@ -1,0 +1,31 @@
+"""A gap in the archived WAL is found whatever else lies there."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shopflow.backup.segments import first_missing
+
+MB = 1024 * 1024
+
+
+def name(number: int, size: int, timeline: int = 1) -> str:
+    high, low = divmod(number, 2**32 // size)
+    return f"{timeline:08X}{high:08X}{low:08X}"
+
+
+@given(
+    first=st.integers(0, 5000),
+    count=st.integers(1, 600),
+    size=st.sampled_from([MB, 16 * MB, 1024 * MB]),
+    data=st.data(),
+)
+def test_the_first_gap_before_the_last_segment_is_named(
+    first: int, count: int, size: int, data: st.DataObject
+) -> None:
+    numbers = range(first, first + count)
+    names = {name(number, size) for number in numbers}
+    others = {"00000002.history", name(first + count + 5, size, timeline=2)}
+    assert first_missing(names | others, name(first, size), size) is None
+    gone = data.draw(st.sampled_from(numbers))
+    expected = name(gone, size) if gone != numbers[-1] or gone == first else None
+    assert first_missing(names - {name(gone, size)} | others, name(first, size), size) == expected

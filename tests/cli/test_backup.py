@@ -1,0 +1,74 @@
+"""`shopflow backup` and `shopflow restore`, as a user runs them."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import psycopg
+import pytest
+
+from shopflow import settings as settings_module
+from shopflow.postgres.embedded import Server
+from tests.backup.conftest import archived, mark
+from tests.cli.conftest import Run
+from tests.conftest import fast_disk, fast_home, reachable_directory
+
+
+def test_a_shop_is_backed_up_and_restored_to_a_time(inside: Run) -> None:
+    with reachable_directory(fast_disk()) as place:
+        home, url = fast_home(place), f"file://{place}/store"
+        settings = settings_module.load({}, home=home, backup_url=url)
+        given = {"SHOPFLOW_HOME": home, "SHOPFLOW_BACKUP_URL": url}
+        Server(settings).start()
+        try:
+            made = inside("backup", "create", "--json", **given)
+            assert made.returncode == 0, made.stderr
+            assert json.loads(inside("backup", "list", "--json", **given).stdout) == [
+                json.loads(made.stdout)
+            ]
+            target = _two_rows(settings_module.load({}, home=home, backup_url=url))
+        finally:
+            Server(settings).stop()
+        # The live server and its data need not be there.
+        restored = inside(
+            *("restore", "--to", str(place / "restored"), "--at", target.isoformat(), "--json"),
+            **given,
+        )
+        try:
+            assert restored.returncode == 0, restored.stderr
+            with psycopg.connect(json.loads(restored.stdout)["url"]) as connection:
+                found = connection.execute("SELECT name FROM public.canary").fetchall()
+            assert found == [("before",)]
+        finally:
+            Server(msgspec.structs.replace(settings, home=place / "restored")).stop()
+
+
+def _two_rows(settings: settings_module.Settings) -> datetime:
+    with psycopg.connect(Server(settings).superuser_conninfo(), autocommit=True) as connection:
+        connection.execute("CREATE TABLE public.canary (name TEXT PRIMARY KEY)")
+        connection.execute("GRANT SELECT ON canary TO PUBLIC")
+        target = mark(connection, "before")
+        mark(connection, "after")
+        archived(connection)
+        return target
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--at", "2026-01-15T14:30:00"), "offset"),
+        (("--at", "yesterday"), "2026-01-15T14:30:00Z"),
+        (("--at", f"{datetime.now(UTC).year + 1}-01-01T00:00:00Z"), "future"),
+        ((), "either --at TIME or --latest"),
+        (("--latest",), "shopflow backup create"),
+    ],
+)
+def test_a_restore_that_cannot_be_is_refused(
+    arguments: tuple[str, ...], said: str, inside: Run, tmp_path: Path
+) -> None:
+    given = {"SHOPFLOW_HOME": tmp_path / "home", "SHOPFLOW_BACKUP_URL": f"file://{tmp_path}/store"}
+    found = inside("restore", "--to", str(tmp_path / "new"), *arguments, **given)
+    assert found.returncode == 1
+    assert said in found.stderr
+    assert not (tmp_path / "new").exists()
