@@ -12,6 +12,7 @@ from shopflow.settings import Settings, load, without_password
 URL = "postgresql://me:hush@db.example/shop"
 
 EXAMPLES = {
+    "backup_url": "file:///mnt/backups",
     "environment": "staging",
     "database_url": URL,
     "schema": "s",
@@ -232,6 +233,12 @@ def test_a_url_that_libpq_would_misread_is_explained(url: str, message: str) -> 
 )
 def test_an_at_sign_that_libpq_reads_is_kept(url: str) -> None:
     assert load({"DATABASE_URL": url}).database_url == url
+
+
+@pytest.mark.parametrize("url", ["/mnt/backups", "file://host/mnt", "file:///", "s3://bucket"])
+def test_a_store_that_is_no_directory_is_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="backup_url"):
+        load({"SHOPFLOW_BACKUP_URL": url})
 
 
 def test_a_home_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -257,7 +257,7 @@ def _url(value: object) -> str:
 
 def _backup_url(value: object) -> str:
     url = str(value)
-    if not url.startswith("file:///") or len(url.rstrip("/")) == len("file://"):
+    if not url.startswith("file:///") or not url.removeprefix("file:").strip("/"):
         raise ValueError("must be a directory as file:///path")
     return url.rstrip("/")
 

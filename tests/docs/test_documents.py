@@ -165,6 +165,13 @@ def test_how_to_edit_the_catalogue(workplace: dict[str, str]) -> None:
     assert seen[-1] == "every stock is the sum of its movements"
 
 
+def test_how_to_back_up_and_restore(workplace: dict[str, str]) -> None:
+    seen = follow(workplace, ROOT / "docs" / "howto" / "backups.md")
+    assert "problem" not in seen
+    assert f" {workplace['SHOPFLOW_HOME']}-restored\n" in seen
+    assert "(1 row)" in seen
+
+
 def test_how_to_use_accounts(workplace: dict[str, str]) -> None:
     seen = follow(workplace, ROOT / "docs" / "howto" / "accounts.md")
     assert "verified: True" in seen

@@ -4,6 +4,7 @@ from shopflow.backup.catalogue import Backup
 from shopflow.backup.creating import create
 from shopflow.backup.errors import BackupError
 from shopflow.backup.restoring import Restored, restore
+from shopflow.backup.status import Status, status
 from shopflow.backup.store import Store
 
-__all__ = ["Backup", "BackupError", "Restored", "Store", "create", "restore"]
+__all__ = ["Backup", "BackupError", "Restored", "Status", "Store", "create", "restore", "status"]
