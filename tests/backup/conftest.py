@@ -36,6 +36,7 @@ def live(place: Path) -> Iterator[Settings]:
 def superuser(live: Settings) -> Iterator[psycopg.Connection]:
     with psycopg.connect(Server(live).superuser_conninfo(), autocommit=True) as connection:
         connection.execute("CREATE TABLE canary (name TEXT PRIMARY KEY)")
+        connection.execute("GRANT SELECT ON canary TO PUBLIC")
         yield connection
 
 
@@ -55,6 +56,8 @@ def mark(connection: psycopg.Connection, name: str) -> datetime:
 
 def archived(connection: psycopg.Connection) -> None:
     """Return once everything written so far is in the archive."""
+    # At a segment's beginning there is nothing to switch from.
+    connection.execute("SELECT pg_current_xact_id()")
     row = connection.execute("SELECT pg_walfile_name(pg_switch_wal())").fetchone()
     assert row is not None
     deadline = monotonic() + 60

@@ -27,7 +27,6 @@ def stop(settings: Settings, home: Path) -> None:
 def test_a_restore_has_what_was_before_the_time_and_nothing_after(
     live: Settings, superuser: psycopg.Connection, backup: Backup, place: Path
 ) -> None:
-    superuser.execute("GRANT SELECT ON canary TO PUBLIC")
     target = mark(superuser, "before")
     mark(superuser, "after")
     archived(superuser)
