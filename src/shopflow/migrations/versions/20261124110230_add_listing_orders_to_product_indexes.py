@@ -11,7 +11,7 @@ NEWEST = "created_at DESC, id DESC"
 CHANGED = {
     "idx_products_category_id": ("(category_id)", f"(category_id, {NEWEST})"),
     "idx_products_brand_id": ("(brand_id)", f"(brand_id, {NEWEST})"),
-    "idx_products_price": ("(price)", f"(price, {NEWEST}) {LISTED}"),
+    "idx_products_price": ("(price)", f"(price, {NEWEST})"),
     "idx_products_category_price": (
         f"(category_id, price) {LISTED}",
         f"(category_id, price, {NEWEST}) {LISTED}",
