@@ -32,6 +32,12 @@ LONGEST_STATE = 100
 Categories = Mapping[CategoryId, tuple[CategoryId, ...]]
 
 
+class _MethodsRequest(QuoteRequest, frozen=True, kw_only=True):
+    """Asks for the methods offered as well."""
+
+    every_method: bool = True
+
+
 class _Line(msgspec.Struct, frozen=True):
     product_id: ProductId
     variant_id: VariantId | None
@@ -136,8 +142,8 @@ async def quote_shipping(
     Raises:
         ShopflowError: as `quote`.
     """
-    request = QuoteRequest(cart_id=cart_id, country_code=country_code, state=state)
-    (draft,) = await _drafts(connection, [request], every_method=True)
+    request = _MethodsRequest(cart_id=cart_id, country_code=country_code, state=state)
+    (draft,) = await _drafts(connection, [request])
     if isinstance(draft, ShopflowError):
         raise draft
     options = [_option(draft, method) for method in draft.cart.methods]
@@ -157,20 +163,14 @@ def _option(draft: _Draft, method: _Method) -> ShippingOption:
 
 
 async def _drafts(
-    connection: AsyncConnection[Any],
-    requests: Sequence[QuoteRequest],
-    *,
-    every_method: bool = False,
+    connection: AsyncConnection[Any], requests: Sequence[QuoteRequest]
 ) -> list[_Draft | ShopflowError]:
     refused = [_refusal_of(request) for request in requests]
     good = [request for request, error in zip(requests, refused, strict=True) if error is None]
     if not good:
         return [error for error in refused if error is not None]
     read = await QUERIES["read_quotes"].document(
-        connection,
-        _Read,
-        requests=msgspec.json.encode(good).decode(),
-        every_method=every_method,
+        connection, _Read, requests=msgspec.json.encode(good).decode()
     )
     if read is None:
         raise ValueError("read_quotes returned nothing")
