@@ -1,7 +1,8 @@
 """From a cart to an order, one caller at a time."""
 
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
 import msgspec
@@ -18,8 +19,10 @@ from shopflow.orders.errors import (
     PriceChangedError,
     Shortage,
 )
+from shopflow.orders.taxes import Sale, TableTaxes, Taxation
+from shopflow.promotions.errors import CouponRefusedError, Reason
 from shopflow.settings import Settings
-from tests.catalogue import a_product, a_shipping_method, a_user, a_variant, inserted, run
+from tests.catalogue import a_coupon, a_product, a_shipping_method, a_user, a_variant, inserted, run
 from tests.orders.conftest import BERLIN, Filled, order
 
 
@@ -321,3 +324,35 @@ async def test_a_total_that_the_database_cannot_hold_is_refused(shop: Shop, fill
     with pytest.raises(InvalidInputError, match="total_amount"):
         await shop.orders.place(order(await filled((dear, None, 2))))
     assert await stock(shop) == {dear: 2}
+
+
+class _Meanwhile(TableTaxes):
+    """Taxes as usual, and once, between pricing and ordering, something else happens."""
+
+    def __init__(self, shop: Shop, statement: LiteralString) -> None:
+        self._shop, self._statement = shop, statement
+
+    async def taxes_of(self, sales: Sequence[Sale]) -> Sequence[Taxation]:
+        await run(self._shop, self._statement)
+        return await super().taxes_of(sales)
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("UPDATE coupons SET expires_at = now()", "expired"),
+        ("UPDATE coupons SET starts_at = now() + interval '1 day'", "not yet"),
+        ("UPDATE coupons SET is_active = false", "inactive"),
+    ],
+)
+async def test_a_coupon_has_to_apply_when_the_order_is_written(
+    settings: Settings, shop: Shop, filled: Filled, statement: LiteralString, reason: Reason
+) -> None:
+    cart_id = await filled((await a_product(shop, stock_quantity=3), None, 1))
+    coupon_id = await a_coupon(shop)
+    await run(shop, "UPDATE carts SET coupon_id = %(coupon)s", coupon=coupon_id)
+    async with shopflow.open(settings, taxes=_Meanwhile(shop, statement)) as other:
+        with pytest.raises(CouponRefusedError) as refused:
+            await other.orders.place(order(cart_id))
+    assert refused.value.reason == reason
+    assert await run(shop, "SELECT FROM orders") == []
