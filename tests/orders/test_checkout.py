@@ -282,6 +282,9 @@ async def test_an_empty_or_unknown_cart_is_refused(shop: Shop, filled: Filled) -
 @pytest.mark.parametrize(
     ("field", "changes"),
     [
+        ("cart_id", {"cart_id": "cart-17"}),
+        ("cart_id", {"cart_id": 17}),
+        ("shipping_method_id", {"shipping_method_id": "fast"}),
         ("idempotency_key", {"idempotency_key": ""}),
         ("idempotency_key", {"idempotency_key": "k" * 256}),
         ("idempotency_key", {"idempotency_key": "k\0"}),
@@ -310,11 +313,11 @@ async def test_an_empty_or_unknown_cart_is_refused(shop: Shop, filled: Filled) -
     ],
 )
 async def test_what_an_order_cannot_hold_is_refused_by_name(
-    shop: Shop, filled: Filled, field: str, changes: dict[str, object]
+    shop: Shop, filled: Filled, field: str, changes: dict[str, Any]
 ) -> None:
     cart_id = await filled((await a_product(shop), None, 1))
     with pytest.raises(InvalidInputError) as refused:
-        await shop.orders.place(order(cart_id, **changes))
+        await shop.orders.place(order(**({"cart_id": cart_id} | changes)))
     assert refused.value.field == field
     assert await run(shop, "SELECT FROM orders") == []
 

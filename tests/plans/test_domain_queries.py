@@ -13,8 +13,8 @@ from shopflow.carts.reading import QUERIES as CARTS
 from shopflow.events.consumers import QUERIES as EVENTS
 from shopflow.orders.listing import order_list_query
 from shopflow.orders.reading import QUERIES as ORDERS
-from shopflow.products.detail import QUERIES as PRODUCTS
 from shopflow.postgres.queries import Query
+from shopflow.products.detail import QUERIES as PRODUCTS
 from shopflow.products.listing import Sort, listing_query
 from shopflow.promotions.coupons import QUERIES as PROMOTIONS
 from shopflow.shipping.editing import QUERIES as SHIPPING

@@ -12,7 +12,15 @@ from psycopg import AsyncConnection
 
 from shopflow.addresses import check_country_code
 from shopflow.errors import InvalidInputError, NotFoundError, ShopflowError
-from shopflow.ids import CartId, CategoryId, ProductId, ShippingMethodId, UserId, VariantId
+from shopflow.ids import (
+    CartId,
+    CategoryId,
+    ProductId,
+    ShippingMethodId,
+    UserId,
+    VariantId,
+    check_id,
+)
 from shopflow.money import rounded
 from shopflow.orders.errors import EmptyCartError, PriceChange, Shortage
 from shopflow.orders.quotes import Quote, QuoteLine, QuoteRequest
@@ -113,8 +121,8 @@ async def quote_all(
     Nothing is locked or written. The steps are those of `totals`. A request that is refused gets
     its error instead of a quote, and the others are not touched by it:
 
-    - InvalidInputError for a country or state that cannot be, a method without country, and a
-      total that the database could not hold;
+    - InvalidInputError for an id, a country or a state that cannot be, a method without country,
+      and a total that the database could not hold;
     - NotFoundError for a cart, and for a shipping method that is not offered in the zone of the
       address;
     - EmptyCartError;
@@ -186,6 +194,8 @@ def _refusal_of(request: QuoteRequest) -> ShopflowError | None:
     if country is None and request.shipping_method_id is not None:
         return InvalidInputError("country_code", None, "is needed for a shipping method")
     try:
+        check_id("cart_id", request.cart_id)
+        check_id("shipping_method_id", request.shipping_method_id)
         if country is not None:
             check_country_code("country_code", country)
         if request.state is not None:
