@@ -322,6 +322,18 @@ async def test_what_an_order_cannot_hold_is_refused_by_name(
     assert await run(shop, "SELECT FROM orders") == []
 
 
+async def test_the_key_of_an_erased_persons_order_stays_taken(shop: Shop) -> None:
+    user_id = await a_user(shop)
+    cart_id = await shop.carts.open(user_id=user_id)
+    await shop.carts.add(cart_id, await a_product(shop, stock_quantity=5))
+    checkout = order(cart_id)
+    await shop.orders.place(checkout)
+    await shop.users.erase(user_id, by=None, reason="asked for it")
+    with pytest.raises(IdempotencyKeyTakenError):
+        await shop.orders.place(checkout)
+    assert await run(shop, "SELECT count(*) FROM orders") == [(1,)]
+
+
 async def test_a_total_that_the_database_cannot_hold_is_refused(shop: Shop, filled: Filled) -> None:
     dear = await a_product(shop, price="9999999999.99", stock_quantity=2)
     with pytest.raises(InvalidInputError, match="total_amount"):
