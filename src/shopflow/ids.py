@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import NewType
 from uuid import UUID
 
-from shopflow.errors import InvalidInputError
-
 UserId = NewType("UserId", UUID)
 SessionId = NewType("SessionId", UUID)
 AddressId = NewType("AddressId", UUID)
@@ -34,17 +32,3 @@ ShippingMethodId = NewType("ShippingMethodId", UUID)
 TaxRateId = NewType("TaxRateId", UUID)
 EventId = NewType("EventId", UUID)
 ConsumerId = NewType("ConsumerId", UUID)
-
-
-def check_id(field: str, value: object) -> None:
-    """Refuse what is no UUID, nor the text of one; None is one that is left out.
-
-    Raises:
-        InvalidInputError: naming `field`.
-    """
-    if value is None or isinstance(value, UUID):
-        return
-    try:
-        UUID(value if isinstance(value, str) else "")
-    except ValueError as error:
-        raise InvalidInputError(field, value, "must be a UUID") from error

@@ -9,10 +9,10 @@ import msgspec
 from msgspec.structs import replace
 
 from shopflow.errors import InvalidInputError
-from shopflow.ids import CartId, ShippingMethodId, check_id
+from shopflow.ids import CartId, ShippingMethodId
 from shopflow.money import is_amount
 from shopflow.orders.addresses import Address, check_address
-from shopflow.orders.requests import LONGEST_KEY, fingerprint_of
+from shopflow.orders.requests import LONGEST_KEY, check_id, fingerprint_of
 from shopflow.text import check_email, check_text
 
 _CURRENCY_CODE = re.compile(r"[A-Z]{3}")

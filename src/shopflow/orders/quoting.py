@@ -12,19 +12,12 @@ from psycopg import AsyncConnection
 
 from shopflow.addresses import check_country_code
 from shopflow.errors import InvalidInputError, NotFoundError, ShopflowError
-from shopflow.ids import (
-    CartId,
-    CategoryId,
-    ProductId,
-    ShippingMethodId,
-    UserId,
-    VariantId,
-    check_id,
-)
+from shopflow.ids import CartId, CategoryId, ProductId, ShippingMethodId, UserId, VariantId
 from shopflow.money import rounded
 from shopflow.orders.errors import EmptyCartError, PriceChange, Shortage
 from shopflow.orders.quotes import Quote, QuoteLine, QuoteRequest
 from shopflow.orders.reading import QUERIES
+from shopflow.orders.requests import check_id
 from shopflow.orders.taxes import Sale, TableTaxes, TaxableLine, Taxation, Taxes, TaxRate
 from shopflow.orders.totals import Charges, ShippingPrice, Totals, charges_of, totals_of
 from shopflow.promotions.discounts import Discount, Line, discount_of
