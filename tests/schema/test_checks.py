@@ -610,6 +610,18 @@ TRIGGERS: list[tuple[str, str]] = [
     ("deleted_user_orders_append_only", "DELETE FROM deleted_user_orders"),
     ("deleted_user_orders_append_only", "UPDATE deleted_user_orders SET user_id = order_id"),
     ("deleted_user_orders_append_only", "TRUNCATE deleted_user_orders"),
+    *(
+        (
+            "stock_movements_of_the_variant",
+            f"INSERT INTO stock_movements (product_id, change, reason) VALUES {rows}",
+        )
+        for rows in (
+            f"('{SIZED}', 3, 'return')",
+            # Also what would change nothing.
+            f"('{SIZED}', 3, 'return'), ('{SIZED}', -3, 'correction')",
+            f"('{PLAIN}', 1, 'return'), ('{SIZED}', 3, 'return'), ('{SIZED}', -3, 'correction')",
+        )
+    ),
     ("stock_movements_append_only", "UPDATE stock_movements SET change = 5"),
     ("stock_movements_append_only", "UPDATE stock_movements SET order_id = NULL"),
     ("stock_movements_append_only", "DELETE FROM stock_movements"),
@@ -804,8 +816,18 @@ TRIGGERS: list[tuple[str, str]] = [
             "amount = 10.01",
             "amount = 5",
             "gateway = 'other'",
-            "gateway = NULL, gateway_reference = NULL",
             f"order_id = '{OTHER_ORDER}'",
+        )
+    ),
+    *(
+        (
+            "payments_gateway_reference_kept",
+            f"UPDATE payments SET {change} WHERE id = '{GATEWAY_PAYMENT}'",
+        )
+        for change in (
+            "gateway_reference = 'auth_2'",
+            "gateway_reference = NULL",
+            "gateway = NULL, gateway_reference = NULL",
         )
     ),
     # A refund at hand is an operation too.
