@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from operator import itemgetter
 
 from shopflow.errors import InvalidInputError
 from shopflow.importers.columns import Columns
@@ -27,10 +28,11 @@ _URL = re.compile(r"https?://[^\s/][^\s]*\Z", re.IGNORECASE)
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 # What nearly every price is; the rest is for parse_amount.
 _PLAIN_AMOUNT = re.compile(r"[0-9]{1,10}\.[0-9]{2}")
+NOT_IN_SLUGS = re.compile(r"[\s/?#]")
 
 
 class Cells:
-    """One row after the other.
+    """One row after the other; each method takes a field and what stands there.
 
     Args:
         columns: where the file has what.
@@ -38,26 +40,36 @@ class Cells:
     """
 
     def __init__(self, columns: Columns, note: Note) -> None:
-        self._places = columns.places
-        self._width = columns.width
-        self._say = note
-        self._row: list[str] = []
+        self._columns = columns
+        # Behind the row's own values there is an empty one, for the columns that it does not have.
+        places = [columns.places.get(column, columns.width) for column in columns.names]
+        self._values = itemgetter(*places)
+        self._note = note
         self._problems: list[tuple[str, str, str]] = []
-        self.n = self.line = 0
+        self._n = self._line = 0
 
-    def take(self, n: int, record: Record) -> None:
-        """Go on to a row, the `n`th of all files."""
-        self.n, self.line = n, record.line
-        self._row = values = record.values
-        if len(values) != self._width:
-            reason = f"the row has {len(values)} values, not {self._width}"
-            self.refuse("handle", values[0], reason)
-            self._row = values = [*values, *[""] * self._width][: self._width]
+    def take(self, n: int, record: Record) -> tuple[str, ...]:
+        """Go on to a row, the `n`th of all files; return its values in the order of the format.
+
+        Empty text stands for the columns that the file does not have.
+        """
+        self._n, self._line, values = n, record.line, record.values
+        width = self._columns.width
+        if len(values) != width:
+            self.refuse("handle", values[0], f"the row has {len(values)} values, not {width}")
+            values = [*values, *[""] * width][:width]
         if "\0" in "".join(values):
-            for field, place in self._places.items():
+            for field, place in self._columns.places.items():
                 if "\0" in values[place]:
                     self.refuse(field, values[place], "holds a NUL byte")
-            self._row = [value.replace("\0", "") for value in values]
+            values = [value.replace("\0", "") for value in values]
+        values.append("")
+        found: tuple[str, ...] = self._values(values)
+        return found
+
+    def has(self, field: str) -> bool:
+        """Return whether the file has the column."""
+        return field in self._columns.places
 
     def refuse(self, field: str, value: str, reason: str) -> None:
         """Say that a value of this row cannot be imported."""
@@ -68,42 +80,34 @@ class Cells:
         if not self._problems:
             return []
         found, self._problems = self._problems, []
-        return [GivenProblem(self.n, part, self.line, *each) for each in found]
+        return [GivenProblem(self._n, part, self._line, *each) for each in found]
 
     def note(self, message: str) -> None:
         """Count that something in this row was imported otherwise than it stands there."""
-        self._say(self.line, message)
+        self._note(self._line, message)
 
-    def raw(self, field: str) -> str:
-        """Return a value as it stands; empty where the file has no such column."""
-        place = self._places.get(field)
-        return "" if place is None else self._row[place]
-
-    def text(self, field: str, longest: int | None = None) -> str | None:
+    def text(self, field: str, text: str, longest: int | None = None) -> str | None:
         """Return a text without the space around it; None for an empty one."""
-        text = self.raw(field).strip()
+        text = text.strip()
         if longest is not None and len(text) > longest:
             self.refuse(field, text, f"is {len(text)} characters long, {longest} is the most")
             text = text[:longest]
         return text or None
 
-    def description(self, field: str) -> str | None:
+    def description(self, field: str, text: str) -> str | None:
         """Return a long text as it stands."""
-        text = self.raw(field)
         if len(text) > LONGEST_DESCRIPTION // 4 and len(text.encode()) > LONGEST_DESCRIPTION:
             self.refuse(field, text, "is longer than 512 KiB")
             return None
         return text if text.strip() else None
 
-    def url(self, field: str, given: str | None = None) -> str | None:
-        """Return an address on the web; `given` is one of several in the field."""
-        url = (self.raw(field) if given is None else given).strip()
-        if not url:
-            return None
-        reason = wrong_url(url)
+    def url(self, field: str, text: str) -> str | None:
+        """Return an address on the web."""
+        text = text.strip()
+        reason = wrong_url(text) if text else None
         if reason is None:
-            return url
-        self.refuse(field, url, reason)
+            return text or None
+        self.refuse(field, text, reason)
         return None
 
     def category(self, field: str, path: str) -> tuple[str, ...] | None:
@@ -113,27 +117,24 @@ class Cells:
             reason = (
                 f"must be at most {DEEPEST_CATEGORY} names of at most {LONGEST_NAME} characters"
             )
-            self.refuse(field, self.raw(field), reason)
+            self.refuse(field, path, reason)
             return None
         return names or None
 
-    def tags(self, field: str) -> tuple[str, ...]:
+    def tags(self, field: str, text: str) -> tuple[str, ...]:
         """Return the tags between the commas, each once."""
-        text = self.raw(field)
-        if not text:
-            return ()
         tags = [tag.strip() for tag in text.split(",")]
-        if any(len(tag) > LONGEST_NAME for tag in tags):
+        if len(text) > LONGEST_NAME and any(len(tag) > LONGEST_NAME for tag in tags):
             self.refuse(field, text, f"a tag is longer than {LONGEST_NAME}")
         return tuple(dict.fromkeys(tag for tag in tags if tag))
 
-    def amount(self, field: str) -> Decimal | None:
+    def amount(self, field: str, text: str) -> Decimal | None:
         """Return an amount of money; None for an empty value."""
-        text = self.raw(field).strip()
-        if not text:
-            return None
         if _PLAIN_AMOUNT.fullmatch(text):
             return Decimal(text)
+        text = text.strip()
+        if not text:
+            return None
         try:
             return parse_amount(field, text)
         except InvalidInputError as error:
@@ -149,9 +150,9 @@ class Cells:
             return None
         return amount
 
-    def integer(self, field: str) -> int | None:
+    def integer(self, field: str, text: str) -> int | None:
         """Return a whole number; None for an empty value."""
-        text = self.raw(field).strip()
+        text = text.strip()
         if not text:
             return None
         if not _WHOLE.fullmatch(text):
@@ -162,24 +163,22 @@ class Cells:
             return None
         return int(text)
 
-    def quantity(self, field: str) -> int | None:
-        """Return pieces in stock; None when the file has no such column."""
-        if field not in self._places:
-            return None
-        quantity = self.integer(field) or 0
+    def quantity(self, field: str, text: str) -> int:
+        """Return pieces in stock."""
+        quantity = self.integer(field, text) or 0
         if quantity < 0:
             self.note(NEGATIVE_STOCK)
-        return max(quantity, 0)
+            return 0
+        return quantity
 
-    def choice(self, field: str, choices: Mapping[str, bool], *, default: bool) -> bool:
+    def choice(self, field: str, text: str, choices: Mapping[str, bool], *, default: bool) -> bool:
         """Return what a word stands for, in whatever case; an empty value is the default."""
-        text = self.raw(field)
         if not text:
             return default
-        text = text.strip().lower()
-        if text and text not in choices:
-            self.refuse(field, self.raw(field), f"must be {' or '.join(choices)}")
-        return choices.get(text, default)
+        word = text.strip().lower()
+        if word and word not in choices:
+            self.refuse(field, text, f"must be {' or '.join(choices)}")
+        return choices.get(word, default)
 
 
 def wrong_url(url: str) -> str | None:

@@ -32,11 +32,13 @@ class Format(msgspec.Struct, frozen=True):
         title: what a file of it is, as in "this is no product export of Shopify".
         names: ours → the names in the file, the usual one first; case does not matter.
         required: what it is not without.
+        aliases: what the core calls otherwise → ours.
     """
 
     title: str
     names: Mapping[str, tuple[str, ...]]
     required: tuple[str, ...]
+    aliases: Mapping[str, str] = {}
 
 
 def columns_of(header: Sequence[str], kind: Format, file: str) -> Columns:

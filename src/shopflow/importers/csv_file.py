@@ -53,7 +53,11 @@ class CsvFile(OpenFile):
         except ShopflowError:
             self.file.close()
             raise
-        self.names: Mapping[str, str] = self.columns.names
+        names = self.columns.names
+        self.names: Mapping[str, str] = {
+            **names,
+            **{core: names[ours] for core, ours in kind.aliases.items()},
+        }
         self.ignored = self.columns.ignored
 
     def products(self, first: int, note: Note) -> Iterator[GivenProduct]:

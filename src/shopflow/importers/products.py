@@ -1,4 +1,4 @@
-"""What every reader makes of its rows: a product with its variants and images, as a file gives it."""
+"""What every reader makes of its rows: a product with its variants and images, as given."""
 
 from __future__ import annotations
 
@@ -119,3 +119,9 @@ class GivenProduct(msgspec.Struct):
     variants: list[GivenVariant] = []
     images: list[GivenImage] = []
     problems: list[GivenProblem] = []
+
+    @property
+    def last(self) -> int:
+        """The greatest `n` in it."""
+        last_row = self.n + self.rows - 1
+        return max(last_row, self.variants[-1].n) if self.variants else last_row

@@ -138,6 +138,28 @@ ANALYZE
     pg_temp.import_parts (n, fields, key, brand, option_names),
     pg_temp.import_forms (n, part, sku), pg_temp.import_pictures (part, url);
 
+-- name: name_parts_by_sku
+-- Products of a format without handles: the shop's slug of the product with the SKU; for a new one
+-- what was made of its name, with a suffix where the files or the shop have that for another.
+UPDATE pg_temp.import_parts AS i
+SET handle = CASE
+    WHEN w.slug IS NOT NULL THEN w.slug
+    WHEN w.place > 1 OR w.is_taken
+    THEN left(w.handle, 246) || '-' || left(md5(coalesce(lower(w.sku), w.refs[1], '')), 8)
+    ELSE w.handle
+END
+FROM (
+    SELECT p.n, p.handle, p.sku, p.refs, shop.slug,
+           row_number() OVER (PARTITION BY shop.slug IS NULL, p.key ORDER BY p.n) AS place,
+           p.sku IS NOT NULL AND EXISTS (
+               SELECT FROM products AS s WHERE s.deleted_at IS NULL AND lower(s.slug) = p.key
+           ) AS is_taken
+    FROM pg_temp.import_parts AS p
+    LEFT JOIN products AS shop ON shop.deleted_at IS NULL AND lower(shop.sku) = lower(p.sku)
+    WHERE p.parent IS NULL
+) AS w
+WHERE w.n = i.n;
+
 -- name: link_parts_by_parent
 -- Parts that call their product by a number or SKU get its handle.
 UPDATE pg_temp.import_parts AS i
@@ -209,7 +231,7 @@ CREATE TEMPORARY TABLE import_variants ON COMMIT DROP AS
 SELECT w.n, w.part, w.line, w.product_id, w.is_default, w.is_stored, w.sort_order, w.is_active,
        w.option_values, w.name, w.options, w.given_sku, w.price, w.tracked,
        CASE
-           WHEN w.fields @> '{compare_at_price}' THEN w.compare_at_price
+           WHEN w.fields @> '{variant_compare_at_price}' THEN w.compare_at_price
            WHEN v.compare_at_price > w.price THEN v.compare_at_price
        END AS compare_at_price,
        w.quantity,
@@ -219,7 +241,7 @@ SELECT w.n, w.part, w.line, w.product_id, w.is_default, w.is_stored, w.sort_orde
        ) IS DISTINCT FROM (
            w.name, w.price,
            CASE
-               WHEN w.fields @> '{compare_at_price}' THEN w.compare_at_price
+               WHEN w.fields @> '{variant_compare_at_price}' THEN w.compare_at_price
                WHEN v.compare_at_price > w.price THEN v.compare_at_price
            END,
            coalesce(w.quantity, v.stock_quantity), w.sort_order, w.is_active
@@ -228,7 +250,7 @@ FROM (
     SELECT t.n, t.part, t.line, t.product_id, t.fields, t.is_default, t.options, t.given_sku,
            t.price, t.compare_at_price, t.quantity, t.tracked, t.is_active, t.sort_order,
            CASE WHEN t.is_default THEN 'Default Title'
-               ELSE coalesce(t.name, array_to_string(t.options, ' / ')) END AS name,
+               ELSE coalesce(t.name, array_to_string(t.options, ' / '), '') END AS name,
            CASE WHEN t.is_default THEN '{}'::jsonb ELSE t.option_values END AS option_values,
            NOT t.is_default OR t.had_variants AS is_stored
     FROM (
@@ -352,12 +374,12 @@ CROSS JOIN LATERAL (VALUES
 ) AS bad (is_so, field, value, reason)
 WHERE NOT v.is_default AND r.option_values IS NULL AND bad.is_so
     -- What nearly every row is; it spares the comparisons above.
-    AND NOT (
-        r.n <> p.n AND r.option_names IS NULL
+    AND (
+        CASE WHEN r.n = p.n THEN cardinality(p.option_names) = 1 ELSE r.option_names IS NULL END
         AND cardinality(p.option_names) = cardinality(r.options)
         AND array_position(p.option_names, NULL) IS NULL
         AND array_position(r.options, NULL) IS NULL
-    );
+    ) IS NOT TRUE;
 
 -- name: find_repeated_options
 -- Two rows of a handle that are the same variant.
@@ -544,12 +566,13 @@ FROM (
 ) AS w;
 
 -- name: stage_categories
--- Each category of the files with those above it; key: the names from the root down.
+-- Each category of the files with those above it; key: the names from the root down,
+-- with a character between them that no name has.
 CREATE TEMPORARY TABLE import_categories ON COMMIT DROP AS
 SELECT DISTINCT ON (c.key) c.key, c.parent, c.name, c.slug, c.n, NULL::uuid AS id, false AS is_new
 FROM (
-    SELECT lower(array_to_string(r.category[:depth], ' > ')) AS key,
-           CASE WHEN depth > 1 THEN lower(array_to_string(r.category[:depth - 1], ' > ')) END
+    SELECT lower(array_to_string(r.category[:depth], E'\x1f')) AS key,
+           CASE WHEN depth > 1 THEN lower(array_to_string(r.category[:depth - 1], E'\x1f')) END
                AS parent,
            r.category[depth] AS name, r.category_slugs[depth] AS slug, r.n
     FROM (
@@ -660,7 +683,7 @@ FROM (
         FROM brands ORDER BY lower(name), id
     ) AS b ON b.name = lower(r.brand)
     LEFT JOIN pg_temp.import_categories AS c
-        ON c.key = lower(array_to_string(r.category, ' > '))
+        ON c.key = lower(array_to_string(r.category, E'\x1f'))
 ) AS w
 LEFT JOIN products AS shop ON shop.id = w.id
 ORDER BY w.id;
@@ -670,19 +693,19 @@ ORDER BY w.id;
 -- the order of their positions; those that only a variant has come last. An image of several
 -- variants goes to the first. A position is kept as it is where the format says what is primary.
 CREATE TEMPORARY TABLE import_images ON COMMIT DROP AS
-SELECT w.product_id, w.url, w.alt_text, w.sort_order, w.is_primary,
+SELECT w.n, w.product_id, w.url, w.alt_text, w.sort_order, w.is_primary,
        w.variant_id, i.id, i.id IS NOT NULL AND (
            i.alt_text, i.sort_order, i.is_primary, i.variant_id
        ) IS DISTINCT FROM (
            w.alt_text, w.sort_order, w.is_primary, w.variant_id
        ) AS differs
 FROM (
-    SELECT u.product_id, u.url, u.occurrence, u.alt_text, coalesce(u.shown, v.id) AS variant_id,
+    SELECT u.n, u.product_id, u.url, u.occurrence, u.alt_text, coalesce(u.shown, v.id) AS variant_id,
            CASE WHEN u.is_primary IS NULL THEN u.place ELSE coalesce(u.position, u.place) END
                AS sort_order,
            coalesce(u.is_primary, u.place = 1) AS is_primary
     FROM (
-        SELECT d.product_id, d.url, d.occurrence, d.alt_text, d.position, d.is_primary, d.shown,
+        SELECT d.n, d.product_id, d.url, d.occurrence, d.alt_text, d.position, d.is_primary, d.shown,
                (row_number() OVER (
                    PARTITION BY d.product_id ORDER BY d.of_variant, d.position NULLS LAST, d.n
                ))::integer AS place
@@ -861,7 +884,7 @@ WITH created AS (
     SELECT product_id, variant_id, url, alt_text, sort_order, is_primary
     FROM pg_temp.import_images
     WHERE id IS NULL
-    ORDER BY product_id, sort_order
+    ORDER BY product_id, sort_order, n
     RETURNING product_id
 )
 INSERT INTO pg_temp.import_changes (product_id, kind)

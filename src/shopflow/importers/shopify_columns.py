@@ -47,6 +47,7 @@ FIELDS: Mapping[str, frozenset[str]] = {
     "is_active": frozenset({"published", "status"}),
     "variants": frozenset({"option1_value"}),
     "compare_at_price": frozenset({"compare_at_price"}),
+    "variant_compare_at_price": frozenset({"compare_at_price"}),
     "track_inventory": frozenset({"tracker", "gift_card"}),
     "images": frozenset({"image_url"}),
 }

@@ -41,7 +41,7 @@ class Source(Protocol):
     path: Path
     size: int
     names: Mapping[str, str]
-    ignored: Sequence[str]
+    ignored: tuple[str, ...]
 
     def __enter__(self) -> Self:
         """Return itself, open."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from shopflow.importers.products import GivenProduct
+from shopflow.importers.products import GivenProduct, GivenVariant
 from shopflow.importers.report import Notes, Progress, ShowProgress
 from shopflow.importers.source import Source
 from shopflow.postgres.queries import load
@@ -49,7 +49,7 @@ class Staging:
 
             first, begun = n + 1, 0
             for product in source.products(first, note):
-                n = product.n + product.rows - 1
+                n = product.last
                 rows += product.rows
                 self._waiting.append(product)
                 if len(self._waiting) >= MOST_PRODUCTS or product.stop - begun > MOST_BYTES:
@@ -67,7 +67,7 @@ class Staging:
         products, self._waiting = self._waiting, []
         parts = [_part(product, await self._number(product.fields)) for product in products]
         await self._copy("copy_parts", parts)
-        await self._copy("copy_forms", [row for each in products for row in each.variants])
+        await self._copy("copy_forms", [_form(row) for each in products for row in each.variants])
         await self._copy("copy_pictures", [row for each in products for row in each.images])
         await self._copy("copy_problems", [row for each in products for row in each.problems])
 
@@ -105,9 +105,9 @@ def _part(product: GivenProduct, fields: int) -> tuple[object, ...]:
         product.description,
         brand,
         _slug(brand) if brand else None,
-        list(category) if category else None,
-        [_slug(name) for name in category] if category else None,
-        list(product.tags) or None,
+        _array(category) if category else None,
+        _slugs(category) if category else None,
+        _array(product.tags) if product.tags else None,
         product.attributes,
         product.is_active,
         product.is_featured,
@@ -116,10 +116,36 @@ def _part(product: GivenProduct, fields: int) -> tuple[object, ...]:
         product.sku,
         product.price,
         product.compare_at_price,
-        product.option_names,
-        product.refs,
+        product.option_names and _array(product.option_names),
+        product.refs and _array(product.refs),
         product.parent,
     )
+
+
+def _form(given: GivenVariant) -> tuple[object, ...]:
+    """Return the row of import_forms."""
+    names, options = given.option_names, given.options
+    if names is None and options is None:
+        return given
+    return (*given[:3], names and _array(names), options and _array(options), *given[5:])
+
+
+def _array(values: Sequence[str | None]) -> str:
+    """Return an array as PostgreSQL reads it; psycopg's own way takes ten times as long."""
+    joined = ",".join("NULL" if value is None else f'"{value}"' for value in values)
+    if "\\" in joined or joined.count('"') != 2 * sum(value is not None for value in values):
+        joined = ",".join("NULL" if value is None else _quoted(value) for value in values)
+    return f"{{{joined}}}"
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+@lru_cache(maxsize=10_000)
+def _slugs(names: tuple[str, ...]) -> str:
+    return _array([_slug(name) for name in names])
 
 
 @lru_cache(maxsize=10_000)
