@@ -8,12 +8,19 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from bench import checkout, migrate, replay, start
+from bench import checkout, imports, migrate, replay, start
 from bench.frame import Bench, Measured, Outcome, Unit, flat, run, together
 
 BENCHES: dict[str, Bench] = {
     each.name: each
-    for each in (migrate.BENCH, start.BENCH, checkout.CHECKOUT, checkout.FLASH, replay.BENCH)
+    for each in (
+        migrate.BENCH,
+        start.BENCH,
+        checkout.CHECKOUT,
+        checkout.FLASH,
+        replay.BENCH,
+        imports.BENCH,
+    )
 }
 
 

@@ -61,7 +61,7 @@ class Line:
     def __init__(self, n: int, file: int, number: int, start: int, text: bytes) -> None:
         self._n = n
         self._number = number
-        self._text = text
+        self._text = text.strip()
         self._problems: list[GivenProblem] = []
         self._place = (n, file, number, start, start + len(text))
 
@@ -103,20 +103,20 @@ class Line:
             self._refuse("line", self._text.decode(errors="replace"), "holds a NUL character")
             return None
         try:
-            return _decode(self._text)
-        except msgspec.ValidationError as error:
-            self._refuse_shape(str(error))
+            try:
+                return _decode(self._text)
+            except msgspec.ValidationError as error:
+                self._refuse_shape(str(error), msgspec.json.decode(self._text))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self._refuse("line", self._text.decode(errors="replace"), f"is not JSON: {error}")
         return None
 
-    def _refuse_shape(self, message: str) -> None:
-        """Name the field at fault, and what stands there."""
+    def _refuse_shape(self, message: str, value: object) -> None:
+        """Name the field at fault, and what stands there in the line's `value`."""
         found = _PATH.search(message)
         path = found[1] if found else ""
         named = _NAMED.search(message)
         field = path or (named[1] if named else "line")
-        value: object = msgspec.json.decode(self._text)
         for step in _STEP.findall(field):
             if isinstance(value, list) and step.isdigit() and int(step) < len(value):
                 value = value[int(step)]

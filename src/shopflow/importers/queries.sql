@@ -139,21 +139,25 @@ ANALYZE
     pg_temp.import_forms (n, part, sku), pg_temp.import_pictures (part, url);
 
 -- name: name_parts_by_sku
--- Products of a format without handles: the shop's slug of the product with the SKU; for a new one
--- what was made of its name, with a suffix where the files or the shop have that for another.
+-- Products of a format without handles: the shop's slug of the product with the SKU; otherwise what
+-- was made of its name, with a suffix where the shop has that, or the files or the shop have it
+-- without for another.
 UPDATE pg_temp.import_parts AS i
 SET handle = CASE
     WHEN w.slug IS NOT NULL THEN w.slug
-    WHEN w.place > 1 OR w.is_taken
-    THEN left(w.handle, 246) || '-' || left(md5(coalesce(lower(w.sku), w.refs[1], '')), 8)
+    WHEN w.place > 1 OR EXISTS (
+        SELECT FROM products AS s
+        WHERE s.deleted_at IS NULL AND (
+            lower(s.slug) = lower(w.suffixed) OR w.sku IS NOT NULL AND lower(s.slug) = w.key
+        )
+    ) THEN w.suffixed
     ELSE w.handle
 END
 FROM (
-    SELECT p.n, p.handle, p.sku, p.refs, shop.slug,
-           row_number() OVER (PARTITION BY shop.slug IS NULL, p.key ORDER BY p.n) AS place,
-           p.sku IS NOT NULL AND EXISTS (
-               SELECT FROM products AS s WHERE s.deleted_at IS NULL AND lower(s.slug) = p.key
-           ) AS is_taken
+    SELECT p.n, p.key, p.handle, p.sku, shop.slug,
+           left(p.handle, 246) || '-'
+           || left(md5(coalesce(lower(p.sku), p.refs[1], '')), 8) AS suffixed,
+           row_number() OVER (PARTITION BY shop.slug IS NULL, p.key ORDER BY p.n) AS place
     FROM pg_temp.import_parts AS p
     LEFT JOIN products AS shop ON shop.deleted_at IS NULL AND lower(shop.sku) = lower(p.sku)
     WHERE p.parent IS NULL
@@ -320,7 +324,8 @@ WHERE NOT EXISTS (
 -- name: find_repeated_products
 -- A product that the files have twice, where they have all of it in one place.
 INSERT INTO pg_temp.import_problems (n, part, line, field, value, reason)
-SELECT i.n, i.n, i.line, 'handle', coalesce(i.sku, i.handle), 'is also in line ' || first.line
+SELECT i.n, i.n, i.line, 'handle', CASE WHEN i.refs IS NULL THEN i.handle ELSE coalesce(i.sku, i.title) END,
+       'is also in line ' || first.line
 FROM pg_temp.import_parts AS i
 JOIN pg_temp.import_products AS p USING (key)
 JOIN pg_temp.import_parts AS first ON first.n = p.n

@@ -47,6 +47,7 @@ class WooReader:
         self._cells = Cells(columns, note)
         self._names = tuple(columns.names)
         self._row: dict[str, str] = {}
+        self._published = True
         self._fields = frozenset(
             field for field, any_of in FIELDS.items() if any_of & set(columns.places)
         )
@@ -61,6 +62,9 @@ class WooReader:
         for n, record in enumerate(records, first):
             self._row = dict(zip(self._names, self._cells.take(n, record), strict=True))
             kinds = self._kinds()
+            self._published = self._cells.choice(
+                "published", self._row["published"], _PUBLISHED, default=True
+            )
             if kinds & {"grouped", "external"}:
                 self._cells.note(NOT_SOLD_HERE)
                 continue
@@ -104,9 +108,8 @@ class WooReader:
         part.attributes = msgspec.json.encode(
             {name: values[0] if len(values) == 1 else values for name, values in self._values()}
         ).decode()
-        published = cells.choice("published", row["published"], _PUBLISHED, default=True)
         visible = cells.choice("visibility", row["visibility"], _VISIBLE, default=True)
-        part.is_active = published and visible
+        part.is_active = self._published and visible
         part.is_featured = cells.choice("is_featured", row["is_featured"], _FLAGS, default=False)
         part.images = [
             GivenImage(n, n, url, 1, None, place, False, None, None)
@@ -142,7 +145,6 @@ class WooReader:
         cells, row = self._cells, self._row
         price, reduced_from = self._prices()
         quantity, tracked = self._stock()
-        published = cells.choice("published", row["published"], _PUBLISHED, default=True)
         sku = cells.text("sku", row["sku"], LONGEST_SKU) if options is not None else None
         return GivenVariant(
             n,
@@ -157,7 +159,7 @@ class WooReader:
             reduced_from,
             quantity,
             tracked,
-            published or options is None,
+            self._published or options is None,
             None,
         )
 
