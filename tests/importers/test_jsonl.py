@@ -66,7 +66,12 @@ async def test_what_a_line_does_not_have_stays(importer: Importer) -> None:
     assert (report.changes.products_updated, report.changes.images_deleted) == (1, 0)
     assert await importer.rows(query) == before
     assert await importer.rows("SELECT price FROM products") == [(D("7.25"),)]
-    emptied: dict[str, Any] = PRODUCT | {"description": None, "brand": None, "tags": [], "images": []}
+    emptied: dict[str, Any] = PRODUCT | {
+        "description": None,
+        "brand": None,
+        "tags": [],
+        "images": [],
+    }
     report = await import_jsonl(importer.connection, [lines(importer, emptied)])
     assert report.changes.images_deleted == 1
     found = await importer.rows("SELECT description, brand_id, tags, is_featured FROM products")

@@ -25,7 +25,6 @@ from shopflow.importers.products import (
     GivenVariant,
 )
 from shopflow.money import ZERO, check_amount
-from shopflow.text import storable
 
 # What an entry of the index of a product's options, and of that of attributes, can hold.
 LONGEST_OPTIONS, MOST_OPTIONS, LONGEST_ATTRIBUTES = 1500, 10, 64 * 1024
@@ -99,7 +98,7 @@ class Line:
         )
 
     def _read(self) -> JsonProduct | None:
-        if _NUL.search(self._text):
+        if rb"\u0000" in self._text and _NUL.search(self._text):
             self._refuse("line", self._text.decode(errors="replace"), "holds a NUL character")
             return None
         try:
@@ -122,13 +121,13 @@ class Line:
                 value = value[int(step)]
             elif isinstance(value, dict) and step in value:
                 value = value[step]
-            else:
+            elif field != "line":
                 value = ""
         self._refuse(field, value, _PATH.sub("", message))
 
     def _refuse(self, field: str, value: object, reason: str) -> None:
         shown = value if isinstance(value, str) else _encode(value).decode()
-        text = shown.replace("\0", "\\0")[:SHOWN].encode(errors="replace").decode()
+        text = shown.replace("\0", "\\0")[:SHOWN]
         self._problems.append(GivenProblem(self._n, self._n, self._number, field, text, reason))
 
     def _slug(self, slug: str) -> str:
@@ -138,21 +137,23 @@ class Line:
         return slug
 
     def _text_of(self, field: str, text: str, longest: int) -> str:
-        if not text.strip():
+        if not text or text.isspace():
             self._refuse(field, text, "must not be empty")
-        elif len(text) > longest:
+            return ""
+        if len(text) > longest:
             self._refuse(field, text, f"is {len(text)} characters long, {longest} is the most")
-        elif not storable(text):
-            self._refuse(field, text, "must not have a NUL or a lone surrogate")
-        else:
-            return text
-        return ""
+            return ""
+        return text
 
     def _optional(self, field: str, text: str | None, longest: int) -> str | None:
         return None if text is None else self._text_of(field, text, longest)
 
     def _description(self, text: str | None) -> str | None:
-        if text is not None and len(text.encode(errors="replace")) > LONGEST_DESCRIPTION:
+        if (
+            text is not None
+            and len(text) > LONGEST_DESCRIPTION // 4
+            and len(text.encode()) > LONGEST_DESCRIPTION
+        ):
             self._refuse("description", text, "is longer than 512 KiB")
             return None
         return text

@@ -251,14 +251,14 @@ SELECT w.n, w.part, w.line, w.product_id, w.is_default, w.is_stored, w.sort_orde
            coalesce(w.quantity, v.stock_quantity), w.sort_order, w.is_active
        ) AS differs
 FROM (
-    SELECT t.n, t.part, t.line, t.product_id, t.fields, t.is_default, t.options, t.given_sku,
+    SELECT t.n, t.part, t.line, t.product_id, t.of_new, t.fields, t.is_default, t.options, t.given_sku,
            t.price, t.compare_at_price, t.quantity, t.tracked, t.is_active, t.sort_order,
            CASE WHEN t.is_default THEN 'Default Title'
                ELSE coalesce(t.name, array_to_string(t.options, ' / '), '') END AS name,
            CASE WHEN t.is_default THEN '{}'::jsonb ELSE t.option_values END AS option_values,
            NOT t.is_default OR t.had_variants AS is_stored
     FROM (
-        SELECT r.n, r.part, r.line, p.id AS product_id, p.fields, p.had_variants, r.name, r.options,
+        SELECT r.n, r.part, r.line, p.id AS product_id, p.is_new AS of_new, p.fields, p.had_variants, r.name, r.options,
                r.sku AS given_sku, r.price, r.compare_at_price, r.quantity, r.tracked, r.is_active,
                coalesce(
                    r.sort_order, (row_number() OVER (PARTITION BY p.id ORDER BY r.n))::integer
@@ -289,7 +289,8 @@ LEFT JOIN LATERAL (
     SELECT v.id, v.sku, v.name, v.price, v.compare_at_price, v.stock_quantity, v.sort_order,
            v.is_active
     FROM product_variants AS v
-    WHERE w.is_stored AND v.product_id = w.product_id AND v.option_values = w.option_values
+    WHERE w.is_stored AND NOT w.of_new
+        AND v.product_id = w.product_id AND v.option_values = w.option_values
     ORDER BY v.is_active DESC, v.id DESC
     LIMIT 1
 ) AS v ON true
@@ -414,26 +415,7 @@ WHERE NOT p.fields @> '{variants}' AND p.had_variants AND EXISTS (
 -- name: stage_skus
 -- The SKU of each product and stored variant: as given, or as it was, or made from the handle.
 CREATE TEMPORARY TABLE import_skus ON COMMIT DROP AS
-SELECT s.kind, s.id, s.product_id, s.n, s.part, s.line, s.given, s.kept, coalesce(
-    s.given, s.kept,
-    CASE
-        WHEN length(s.made) > 100
-            OR count(*) OVER (
-                PARTITION BY s.kind, lower(coalesce(s.given, s.kept, s.made))
-            ) > 1
-            OR EXISTS (
-                SELECT FROM products AS p
-                WHERE s.kind = 'product' AND lower(p.sku) = lower(s.made) AND p.deleted_at IS NULL
-            )
-            OR EXISTS (
-                SELECT FROM product_variants AS v
-                WHERE s.kind = 'variant' AND lower(v.sku) = lower(s.made) AND v.is_active
-            )
-        THEN left(s.made, 91) || '-' || upper(left(md5(s.seed), 8))
-        ELSE s.made
-    END
-) AS sku
-FROM (
+WITH wanted AS MATERIALIZED (
     SELECT 'product' AS kind, p.id, p.id AS product_id, p.n, p.n AS part, i.line, p.key AS seed,
            coalesce(p.sku, CASE WHEN NOT v.is_stored THEN v.given_sku END) AS given,
            shop.sku AS kept,
@@ -441,20 +423,45 @@ FROM (
     FROM pg_temp.import_products AS p
     JOIN pg_temp.import_parts AS i USING (n)
     LEFT JOIN pg_temp.import_variants AS v USING (n)
-    LEFT JOIN products AS shop ON shop.id = p.id
+    LEFT JOIN products AS shop ON shop.id = p.id AND NOT p.is_new
     UNION ALL
     SELECT 'variant', v.id, v.product_id, v.n, v.part, v.line, p.key || v.option_values::text,
            v.given_sku, v.kept_sku,
-           upper(regexp_replace(
+           CASE WHEN v.given_sku IS NULL AND v.kept_sku IS NULL THEN upper(regexp_replace(
                p.key || '-' || CASE
                    WHEN v.is_default THEN 'default'
                    ELSE coalesce(array_to_string(v.options, '-'), v.name)
                END,
                '\s+', '-', 'g'
-           ))
+           )) END
     FROM pg_temp.import_variants AS v JOIN pg_temp.import_products AS p ON p.id = v.product_id
     WHERE v.is_stored
-) AS s;
+)
+
+SELECT kind, id, product_id, n, part, line, given, kept, coalesce(given, kept) AS sku
+FROM wanted
+WHERE coalesce(given, kept) IS NOT NULL
+UNION ALL
+SELECT s.kind, s.id, s.product_id, s.n, s.part, s.line, s.given, s.kept, CASE
+    WHEN length(s.made) > 100
+        OR count(*) OVER (PARTITION BY s.kind, lower(s.made)) > 1
+        OR (s.kind, lower(s.made)) IN (
+            SELECT o.kind, lower(coalesce(o.given, o.kept)) FROM wanted AS o
+            WHERE coalesce(o.given, o.kept) IS NOT NULL
+        )
+        OR EXISTS (
+            SELECT FROM products AS p
+            WHERE s.kind = 'product' AND lower(p.sku) = lower(s.made) AND p.deleted_at IS NULL
+        )
+        OR EXISTS (
+            SELECT FROM product_variants AS v
+            WHERE s.kind = 'variant' AND lower(v.sku) = lower(s.made) AND v.is_active
+        )
+    THEN left(s.made, 91) || '-' || upper(left(md5(s.seed), 8))
+    ELSE s.made
+END
+FROM wanted AS s
+WHERE coalesce(s.given, s.kept) IS NULL;
 
 -- name: analyze_skus
 -- For the joins to come.
@@ -682,7 +689,7 @@ FROM (
         WINDOW of_product AS (PARTITION BY v.product_id)
         ORDER BY v.product_id, v.price, v.sort_order
     ) AS best ON best.product_id = p.id
-    LEFT JOIN products AS shop ON shop.id = p.id
+    LEFT JOIN products AS shop ON shop.id = p.id AND NOT p.is_new
     LEFT JOIN (
         SELECT DISTINCT ON (lower(name)) lower(name) AS name, id
         FROM brands ORDER BY lower(name), id
@@ -690,7 +697,7 @@ FROM (
     LEFT JOIN pg_temp.import_categories AS c
         ON c.key = lower(array_to_string(r.category, E'\x1f'))
 ) AS w
-LEFT JOIN products AS shop ON shop.id = w.id
+LEFT JOIN products AS shop ON shop.id = w.id AND NOT w.is_new
 ORDER BY w.id;
 
 -- name: stage_images

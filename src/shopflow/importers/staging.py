@@ -18,7 +18,7 @@ QUERIES = load("shopflow.importers")
 NO_ROWS = "no rows: nothing follows the header"
 # Products are sent together, so that four tables cost few round trips; and not by more bytes of
 # their files than that, for a description may be long.
-MOST_PRODUCTS, MOST_BYTES = 1000, 2**20
+MOST_PRODUCTS, MOST_BYTES = 500, 2**20
 
 _TABLES = ("fields", "parts", "forms", "pictures", "problems", "changes")
 
