@@ -47,7 +47,12 @@ def test_any_cells_are_products_or_problems(
     for part in parts:
         assert part.problems or part.handle
         assert part.rows >= 1
-        assert all(row.part == part.n for row in (*part.variants, *part.images, *part.problems))
+        owners = [
+            *(each.part for each in part.variants),
+            *(each.part for each in part.images),
+            *(each.part for each in part.problems),
+        ]
+        assert set(owners) <= {part.n}
         texts = (part.title, part.description, *part.tags, *(each.url for each in part.images))
         assert not any("\0" in text for text in texts if text)
         for problem in part.problems:
