@@ -153,7 +153,7 @@ async def test_nobody_waits_who_reads(
         assert await cursor.fetchall() == [("Cap", D(10)), ("Mug", D(10))]
         cursor = await reader.execute(
             "SELECT DISTINCT l.mode FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation"
-            " WHERE l.pid = %s AND c.relpersistence = 'p' AND c.relname LIKE '%%product%%'",
+            " WHERE l.pid = %s AND l.locktype = 'relation' AND c.relpersistence = 'p' AND c.relname LIKE '%%product%%'",
             [importer.connection.info.backend_pid],
         )
         modes = {mode for (mode,) in await cursor.fetchall()}

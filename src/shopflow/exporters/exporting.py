@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -90,7 +91,9 @@ async def export_products(
     except OSError as error:
         raise ShopflowError(f"cannot write {file}: {os.strerror(error.errno or 0)}") from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        # Where it could not even be made there is nothing to take away.
+        with suppress(OSError):
+            unfinished.unlink()
     seconds = perf_counter() - began
     return ExportReport(
         file=file,

@@ -184,7 +184,8 @@ SELECT i.n, i.n, i.line, 'parent', regexp_replace(i.parent, '^sku:', ''), CASE i
 END
 FROM pg_temp.import_parts AS i
 WHERE i.parent IS NOT NULL AND NOT EXISTS (
-    SELECT FROM pg_temp.import_parts AS p WHERE p.refs @> ARRAY[i.parent]
+    SELECT FROM pg_temp.import_parts AS p CROSS JOIN LATERAL unnest(p.refs) AS ref
+    WHERE ref = i.parent
 );
 
 -- name: lock_variants
