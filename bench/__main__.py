@@ -8,7 +8,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from bench import checkout, migrate, replay, start, stock
+from bench import checkout, imports, migrate, replay, start, stock
 from bench.frame import Bench, Measured, Outcome, Unit, flat, run, together
 
 BENCHES: dict[str, Bench] = {
@@ -20,6 +20,7 @@ BENCHES: dict[str, Bench] = {
         checkout.FLASH,
         stock.BENCH,
         replay.BENCH,
+        imports.BENCH,
     )
 }
 

@@ -142,14 +142,45 @@ def test_how_to_import_from_shopify(workplace: dict[str, str]) -> None:
         "Handle,Title,Vendor,Variant Price\nscarf,Scarf,Acme,19.90\n", encoding="utf-8"
     )
     run(workplace, "shopflow up --once")
-    tried, taken, again = (
+    tried, taken, again, written, back = (
         " ".join(line.split())
         for line in follow(workplace, ROOT / "docs" / "howto" / "import-shopify.md").splitlines()
         if line.startswith("products ")
     )
     assert tried == taken == "products 1 created, 0 updated, 0 unchanged"
-    assert again == "products 0 created, 0 updated, 1 unchanged"
+    assert again == back == "products 0 created, 0 updated, 1 unchanged"
+    assert written.startswith("products 1 in ")
     assert run(workplace, "python bring_in.py") == "0 created, 1 unchanged\n"
+
+
+def test_how_to_import_from_woocommerce(workplace: dict[str, str]) -> None:
+    (Path(workplace["HERE"]) / "wc-product-export.csv").write_text(
+        "ID,Type,SKU,Name,Regular price,Parent,Attribute 1 name,Attribute 1 value(s)\n"
+        '1,variable,TEE,Tee,,,Size,"S, M"\n'
+        "2,variation,TEE-S,,8.50,TEE,Size,S\n"
+        "3,variation,TEE-M,,9,id:1,Size,M\n",
+        encoding="utf-8",
+    )
+    run(workplace, "shopflow up --once")
+    seen = follow(workplace, ROOT / "docs" / "howto" / "import-woocommerce.md").splitlines()
+    variants = [" ".join(line.split()) for line in seen if line.startswith("variants ")]
+    assert variants == ["variants 2 created, 0 updated, 0 deactivated"] * 2
+    assert seen[-1] == "1 unchanged"
+
+
+def test_how_to_export_and_import_json_lines(workplace: dict[str, str]) -> None:
+    products = Path(workplace["HERE"]) / "given.csv"
+    products.write_text(
+        "Handle,Title,Variant Price,Tags\nmug,Mug,8.50,tea\ntin,Tin,3,\n", encoding="utf-8"
+    )
+    run(workplace, "shopflow up --once\nshopflow import shopify given.csv")
+    seen = follow(workplace, ROOT / "docs" / "howto" / "import-export-jsonl.md").splitlines()
+    found = [" ".join(line.split()) for line in seen if line.startswith("products ")]
+    assert found[0].startswith("products 2 in ")
+    assert found[1:] == [
+        "products 0 created, 0 updated, 2 unchanged",
+        "products 0 created, 1 updated, 0 unchanged",
+    ]
 
 
 def test_how_to_edit_the_catalogue(workplace: dict[str, str]) -> None:

@@ -31,6 +31,7 @@ COMMANDS = {
     "worker": "worker:worker",
     "webhooks": "webhooks:app",
     "import": "importing:app",
+    "export": "exporting:app",
     "carts": "carts:app",
     "orders": "orders:app",
     "stock": "stock:app",
