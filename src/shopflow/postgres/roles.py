@@ -25,6 +25,7 @@ READ = sql.SQL("SELECT")
 READ_BY_APP = {
     "order_status_history",
     "product_stats",
+    "price_changes",
     "erasure_log",
     "outbox_events",
     "alembic_version",
@@ -48,6 +49,8 @@ KEPT_BY_APP = {
     "refunds",
     "payment_operations",
     "gateway_events",
+    "bulk_changes",
+    "bulk_change_lines",
 }
 # Written once and never changed; a use of a coupon goes with its cancelled order, by a trigger.
 ADDED_BY_APP = {"stock_movements", "order_notes", "coupon_usage"}

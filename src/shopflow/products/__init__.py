@@ -2,6 +2,26 @@
 
 from shopflow.cursors import Page
 from shopflow.products.admin_models import AdminProduct, AdminVariant, Brand, Category
+from shopflow.products.bulk.applying import ShowProgress
+from shopflow.products.bulk.inputs import (
+    PriceLine,
+    PriceRule,
+    Selection,
+    StockLine,
+    StockRule,
+)
+from shopflow.products.bulk.models import (
+    BulkChange,
+    BulkLine,
+    BulkRefusedError,
+    BulkStatusError,
+    LineCounts,
+    LineProblem,
+    Preview,
+    PriceChange,
+    SchedulesOverlapError,
+)
+from shopflow.products.bulk.planning import Draft
 from shopflow.products.errors import (
     AlreadyReviewedError,
     CategoryCycleError,
@@ -48,13 +68,20 @@ __all__ = [
     "AlreadyReviewedError",
     "Brand",
     "BrandChanges",
+    "BulkChange",
+    "BulkLine",
+    "BulkRefusedError",
+    "BulkStatusError",
     "Category",
     "CategoryChanges",
     "CategoryCycleError",
     "CategoryHasChildrenError",
+    "Draft",
     "GivenReason",
     "ImageChanges",
     "InsufficientStockError",
+    "LineCounts",
+    "LineProblem",
     "LowStock",
     "Moderation",
     "Movement",
@@ -67,6 +94,10 @@ __all__ = [
     "OptionsTakenError",
     "OwnReview",
     "Page",
+    "Preview",
+    "PriceChange",
+    "PriceLine",
+    "PriceRule",
     "Product",
     "ProductArchivedError",
     "ProductBrand",
@@ -82,11 +113,16 @@ __all__ = [
     "ReviewChangedError",
     "ReviewChanges",
     "ReviewSort",
+    "SchedulesOverlapError",
+    "Selection",
+    "ShowProgress",
     "SkuTakenError",
     "SlugTakenError",
     "Sort",
     "StockChange",
+    "StockLine",
     "StockMismatch",
+    "StockRule",
     "VariantChanges",
     "VersionConflictError",
 ]
