@@ -61,8 +61,8 @@ def upgrade() -> None:
         """
         CREATE FUNCTION refuse_bulk_step() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-            RAISE EXCEPTION 'a bulk change goes from draft by scheduled and running to done, and by undoing to undone; its kind and rule stay, and its time once it runs'
-                USING ERRCODE = 'check_violation', CONSTRAINT = TG_NAME, TABLE = TG_TABLE_NAME;
+            RAISE EXCEPTION 'a bulk change goes from draft by scheduled and running to done, and by undoing to undone; its rule stays, and its time once it runs'
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'bulk_changes_steps', TABLE = TG_TABLE_NAME;
         END
         $$
         """
@@ -77,7 +77,7 @@ def upgrade() -> None:
         """
         CREATE TRIGGER bulk_changes_steps BEFORE UPDATE ON bulk_changes
         FOR EACH ROW WHEN (
-            (NEW.kind, NEW.rule) IS DISTINCT FROM (OLD.kind, OLD.rule)
+            NEW.rule IS DISTINCT FROM OLD.rule
             OR ((NEW.starts_at, NEW.ends_at) IS DISTINCT FROM (OLD.starts_at, OLD.ends_at)
                 AND OLD.status NOT IN ('draft', 'scheduled'))
             OR (NEW.status <> OLD.status AND (OLD.status, NEW.status) NOT IN (

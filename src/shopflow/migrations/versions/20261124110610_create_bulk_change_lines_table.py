@@ -27,8 +27,8 @@ def upgrade() -> None:
             found_stock INTEGER,
             changed_at TIMESTAMPTZ,
             CONSTRAINT bulk_change_lines_pkey PRIMARY KEY (bulk_change_id, position),
-            CONSTRAINT bulk_change_lines_bulk_change_id_fkey FOREIGN KEY (bulk_change_id, kind)
-                REFERENCES bulk_changes (id, kind) ON DELETE CASCADE ON UPDATE CASCADE,
+            CONSTRAINT bulk_change_lines_bulk_change_id_fkey FOREIGN KEY (kind, bulk_change_id)
+                REFERENCES bulk_changes (kind, id) ON DELETE CASCADE ON UPDATE CASCADE,
             CONSTRAINT bulk_change_lines_product_id_fkey FOREIGN KEY (product_id) REFERENCES products (id)
                 ON DELETE CASCADE ON UPDATE CASCADE,
             CONSTRAINT bulk_change_lines_variant_id_fkey FOREIGN KEY (product_id, variant_id)
@@ -71,7 +71,7 @@ def upgrade() -> None:
         CREATE FUNCTION refuse_bulk_line() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
             RAISE EXCEPTION 'a line of a bulk change is pending, then applied or a conflict, and what was applied is undone or kept; its prices and stocks stay'
-                USING ERRCODE = 'check_violation', CONSTRAINT = TG_NAME, TABLE = TG_TABLE_NAME;
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'bulk_change_lines_steps', TABLE = TG_TABLE_NAME;
         END
         $$
         """
@@ -80,9 +80,9 @@ def upgrade() -> None:
         """
         CREATE TRIGGER bulk_change_lines_steps BEFORE UPDATE ON bulk_change_lines
         FOR EACH ROW WHEN (
-            (NEW.position, NEW.old_price, NEW.new_price, NEW.old_compare_at_price,
+            (NEW.old_price, NEW.new_price, NEW.old_compare_at_price,
                 NEW.new_compare_at_price, NEW.old_stock, NEW.new_stock)
-            IS DISTINCT FROM (OLD.position, OLD.old_price, OLD.new_price, OLD.old_compare_at_price,
+            IS DISTINCT FROM (OLD.old_price, OLD.new_price, OLD.old_compare_at_price,
                 OLD.new_compare_at_price, OLD.old_stock, OLD.new_stock)
             OR (NEW.status <> OLD.status AND (OLD.status, NEW.status) NOT IN (
                 ('pending', 'applied'), ('pending', 'conflict'),
@@ -111,7 +111,7 @@ def upgrade() -> None:
                 WHERE id IN (SELECT bulk_change_id FROM added) AND status <> 'draft'
             ) THEN
                 RAISE EXCEPTION 'lines are added to drafts only: what was previewed is what is applied'
-                    USING ERRCODE = 'check_violation', CONSTRAINT = TG_NAME, TABLE = TG_TABLE_NAME;
+                    USING ERRCODE = 'check_violation', CONSTRAINT = 'bulk_change_lines_in_draft', TABLE = TG_TABLE_NAME;
             END IF;
             RETURN NULL;
         END

@@ -58,7 +58,7 @@ def upgrade() -> None:
             FROM overlapping_bulk_changes(NEW.id, NEW.starts_at, NEW.ends_at) AS o LIMIT 1;
             IF FOUND THEN
                 RAISE EXCEPTION 'bulk change % changes the price of product % in this time, too', other, product
-                    USING ERRCODE = 'check_violation', CONSTRAINT = TG_NAME, TABLE = TG_TABLE_NAME;
+                    USING ERRCODE = 'check_violation', CONSTRAINT = 'bulk_changes_no_overlap', TABLE = TG_TABLE_NAME;
             END IF;
             RETURN NULL;
         END
