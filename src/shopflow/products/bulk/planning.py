@@ -220,6 +220,7 @@ async def _plan(
         raise InvalidInputError("description", draft.description, "must not be blank")
     problems = list(known)
     async with connection.transaction() as transaction:
+        await QUERIES["bulk_session"].execute(connection)
         bulk_change_id = await _create(connection, draft, kind, rule)
         added = await QUERIES["add_bulk_lines"].document(
             connection,

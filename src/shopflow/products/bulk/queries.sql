@@ -1,3 +1,7 @@
+-- name: bulk_session
+-- A statement about a whole catalogue may run long; for this transaction only.
+SELECT set_config('statement_timeout', '0', TRUE);
+
 -- name: create_bulk_change
 -- A new draft, without lines.
 INSERT INTO bulk_changes (kind, description, rule, created_by)

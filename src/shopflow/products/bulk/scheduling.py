@@ -67,6 +67,7 @@ async def schedule_bulk_change(
         raise InvalidInputError("bulk_change_id", bulk_change_id, "is of stocks: apply it at once")
     if found.status not in {"draft", "scheduled"}:
         raise BulkStatusError(bulk_change_id, found.status, "scheduled")
+    await QUERIES["bulk_session"].execute(connection)
     await QUERIES["schedule_bulk_change"].execute(
         connection, id=bulk_change_id, starts_at=starts_at, ends_at=ends_at
     )
