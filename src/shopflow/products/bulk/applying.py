@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -23,7 +24,7 @@ from shopflow.products.bulk.reading import QUERIES, get_bulk_change
 from shopflow.products.checks import LARGEST_STOCK
 
 # Rows are locked for as long as a batch takes, about a tenth of a second.
-BATCH = 500
+BATCH = 200
 LARGEST_BATCH = 10_000
 # How many lines are done, and how many there are to do.
 ShowProgress: TypeAlias = Callable[[int, int], None]
@@ -69,6 +70,7 @@ _UNDO = _Direction(
 
 class _Batch(msgspec.Struct, frozen=True):
     lines: int
+    last: int | None
 
 
 async def apply_bulk_change(
@@ -135,15 +137,18 @@ async def _run(
     async with pool.connection() as connection:
         begun = await get_bulk_change(connection, bulk_change_id)
     left = _count(begun, way.pending)
-    done = 0
+    done = after = 0
     while True:
-        lines = await run_transaction(
-            pool, lambda connection: _batch(connection, bulk_change_id, way, batch)
+        found = await run_transaction(
+            pool,
+            partial(_batch, bulk_change_id=bulk_change_id, way=way, after=after, size=batch),
         )
-        done += lines
+        done += found.lines
+        # What is before it is done, whoever did it, and its dead entries in the index are passed.
+        after = found.last or after
         if progress is not None:
             progress(done, left)
-        if lines < batch:
+        if found.lines < batch:
             break
     async with pool.connection() as connection:
         return await get_bulk_change(connection, bulk_change_id)
@@ -161,25 +166,30 @@ async def _begin(
 
 
 async def _batch(
-    connection: AsyncConnection[Any], bulk_change_id: BulkChangeId, way: _Direction, size: int
-) -> int:
+    connection: AsyncConnection[Any],
+    *,
+    bulk_change_id: BulkChangeId,
+    way: _Direction,
+    after: int,
+    size: int,
+) -> _Batch:
     """Do the next lines, and return how many; fewer than `size` when these were the last."""
     found = await hold(connection, bulk_change_id)
     if found.status == way.finished:
-        return 0
+        return _Batch(0, None)
     if found.status != way.under_way:
         raise BulkStatusError(bulk_change_id, found.status, way.word)
     await QUERIES["explain_bulk_change"].execute(
         connection, id=bulk_change_id, actor=found.created_by
     )
-    which = {"id": bulk_change_id, "pending": way.pending, "size": size}
+    which = {"id": bulk_change_id, "pending": way.pending, "after": after, "size": size}
     await QUERIES["lock_bulk_rows"].execute(connection, **which)
-    lines = await _change(connection, found, way, which)
-    if lines < size:
+    batch = await _change(connection, found, way, which)
+    if batch.lines < size:
         await QUERIES["move_bulk_change"].execute(
             connection, id=bulk_change_id, status=way.finished
         )
-    return lines
+    return batch
 
 
 async def _change(
@@ -187,7 +197,7 @@ async def _change(
     found: Held,
     way: _Direction,
     which: Mapping[str, object],
-) -> int:
+) -> _Batch:
     marks = {"undo": way.undo, "changed": way.changed, "unchanged": way.unchanged}
     if found.kind == "price":
         (batch,) = await QUERIES["change_bulk_prices"].rows(connection, _Batch, **which, **marks)
@@ -201,7 +211,7 @@ async def _change(
             actor=found.created_by,
             largest_stock=LARGEST_STOCK,
         )
-    return batch.lines
+    return batch
 
 
 def _count(change: BulkChange, status: LineStatus) -> int:

@@ -227,10 +227,11 @@ SELECT
 -- name: lock_bulk_rows
 -- Hold what the next batch changes, as everybody does: variants by id, then products by id. A
 -- statement of its own, so that the next one sees what this one waited for.
+-- plan: custom
 WITH batch AS MATERIALIZED (
     SELECT product_id, variant_id, kind
     FROM bulk_change_lines
-    WHERE bulk_change_id = %(id)s AND status = %(pending)s::text
+    WHERE bulk_change_id = %(id)s AND status = %(pending)s::text AND position > %(after)s
     ORDER BY position
     LIMIT %(size)s
 ),
@@ -259,6 +260,7 @@ SELECT count(*) FROM product;
 
 -- name: change_bulk_prices
 -- The next batch: prices that are what they were go on, or back; the others are told and stay.
+-- plan: custom
 WITH batch AS MATERIALIZED (
     SELECT
         position, product_id, variant_id,
@@ -267,7 +269,7 @@ WITH batch AS MATERIALIZED (
         CASE WHEN %(undo)s THEN new_compare_at_price ELSE old_compare_at_price END AS from_compare,
         CASE WHEN %(undo)s THEN old_compare_at_price ELSE new_compare_at_price END AS to_compare
     FROM bulk_change_lines
-    WHERE bulk_change_id = %(id)s AND status = %(pending)s::text
+    WHERE bulk_change_id = %(id)s AND status = %(pending)s::text AND position > %(after)s
     ORDER BY position
     LIMIT %(size)s
 ),
@@ -321,17 +323,18 @@ line AS (
     WHERE l.bulk_change_id = %(id)s AND l.position = r.position
 )
 
-SELECT count(*) AS lines FROM batch;
+SELECT count(*) AS lines, max(position) AS last FROM batch;
 
 -- name: change_bulk_stocks
 -- The next batch: what was to be added or taken away since the preview, or that taken back; what
 -- would lead below zero or above the bound is told and stays.
+-- plan: custom
 WITH batch AS MATERIALIZED (
     SELECT
         l.position, l.product_id, l.variant_id,
         CASE WHEN %(undo)s THEN l.old_stock - l.new_stock ELSE l.new_stock - l.old_stock END AS change
     FROM bulk_change_lines AS l
-    WHERE l.bulk_change_id = %(id)s AND l.status = %(pending)s::text
+    WHERE l.bulk_change_id = %(id)s AND l.status = %(pending)s::text AND l.position > %(after)s
     ORDER BY l.position
     LIMIT %(size)s
 ),
@@ -366,7 +369,7 @@ line AS (
     WHERE l.bulk_change_id = %(id)s AND l.position = h.position
 )
 
-SELECT count(*) AS lines FROM batch;
+SELECT count(*) AS lines, max(position) AS last FROM batch;
 
 -- name: schedule_bulk_change
 -- When a draft starts and ends, or one that has a time already.
