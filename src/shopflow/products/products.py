@@ -11,9 +11,9 @@ from shopflow.postgres.transactions import run_transaction
 from shopflow.products import admin_reading, writing
 from shopflow.products.admin_models import AdminProduct
 from shopflow.products.brands import Brands
+from shopflow.products.bulk import reading
 from shopflow.products.bulk.changes import BulkChanges
 from shopflow.products.bulk.models import PriceChange
-from shopflow.products.bulk.reading import list_price_changes
 from shopflow.products.categories import Categories
 from shopflow.products.detail import get_product
 from shopflow.products.images import Images
@@ -109,6 +109,6 @@ class Products:
     ) -> Page[PriceChange]:
         """Return a page of what a product cost, newest first; see `reading.list_price_changes`."""
         async with self._pool.connection() as connection:
-            return await list_price_changes(
+            return await reading.list_price_changes(
                 connection, product_id, variant_id, limit=limit, cursor=cursor
             )
