@@ -107,7 +107,7 @@ class Products:
         limit: int = 20,
         cursor: str | None = None,
     ) -> Page[PriceChange]:
-        """Return a page of what a product cost, newest first; see `reading.list_price_changes`."""
+        """Return a page of a product's prices; see `bulk.reading.list_price_changes`."""
         async with self._pool.connection() as connection:
             return await reading.list_price_changes(
                 connection, product_id, variant_id, limit=limit, cursor=cursor
