@@ -47,6 +47,7 @@ def test_from_adding_to_removing(inside: Run, settings: Settings, url: str) -> N
                 "expire_events",
                 "expire_unpaid_orders",
                 "recover_payments:manual",
+                "run_due_bulk_changes",
             ),
             0,
         )

@@ -234,6 +234,14 @@ def test_how_to_tell_others_what_happens(workplace: dict[str, str]) -> None:
     assert re.search(r"^booked \d{6}-\S+ \d+\.\d\d$", seen, re.MULTILINE)
 
 
+def test_how_to_change_many_prices(workplace: dict[str, str]) -> None:
+    seen = follow(workplace, ROOT / "docs" / "howto" / "bulk-prices.md")
+    statuses = ("status       done", "status       undone", "status       scheduled")
+    assert [status in seen for status in statuses] == [True, True, True]
+    assert re.search(r"^[1-9][0-9]* would change, [0-9]+ are so already$", seen, re.MULTILINE)
+    assert "1 applied, the last change:" in seen or "2 applied, the last change:" in seen
+
+
 def test_the_workers_unit_runs_a_command_that_there_is(workplace: dict[str, str]) -> None:
     text = (ROOT / "docs" / "howto" / "webhooks-and-worker.md").read_text(encoding="utf-8")
     unit = text.split("```ini\n")[1].split("```")[0]

@@ -23,6 +23,7 @@ NEVER_UPDATED = {
     "stock_movements",
     "erasure_log",
     "outbox_events",
+    "price_changes",
 }
 
 
@@ -74,6 +75,21 @@ def test_a_foreign_key_needs_its_row(shop: psycopg.Connection) -> None:
             change = sql.SQL(
                 "INSERT INTO stock_movements (product_id, change, reason) VALUES ({}, 1, 'sale')"
             ).format(uuid4())
+        if table == "price_changes":
+            change = sql.SQL(
+                "INSERT INTO price_changes (product_id, old_price, new_price{}) "
+                "SELECT {}, 1, 2{} FROM products LIMIT 1"
+            ).format(
+                *(
+                    (sql.SQL(""), uuid4(), sql.SQL(""))
+                    if columns == ["product_id"]
+                    else (
+                        sql.SQL(", {}").format(sql.Identifier(columns_set)),
+                        sql.SQL("id"),
+                        sql.SQL(", {}").format(uuid4()),
+                    )
+                )
+            )
         with pytest.raises(errors.ForeignKeyViolation) as refused:
             shop.execute(change)
         assert refused.value.diag.constraint_name in {

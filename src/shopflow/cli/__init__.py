@@ -35,6 +35,7 @@ COMMANDS = {
     "carts": "carts:app",
     "orders": "orders:app",
     "stock": "stock:app",
+    "prices": "prices:app",
     "demo": "demo:app",
     "payments": "payments:app",
     "settings": "show_settings:settings",

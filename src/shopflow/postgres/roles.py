@@ -26,6 +26,7 @@ READ_BY_APP = {
     "order_status_history",
     "product_stats",
     "category_paths",
+    "price_changes",
     "erasure_log",
     "outbox_events",
     "alembic_version",
@@ -50,6 +51,8 @@ KEPT_BY_APP = {
     "refunds",
     "payment_operations",
     "gateway_events",
+    "bulk_changes",
+    "bulk_change_lines",
 }
 # Written once and never changed; a use of a coupon goes with its cancelled order, by a trigger.
 ADDED_BY_APP = {"stock_movements", "order_notes", "coupon_usage"}

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from shopflow.ids import ProductId
+from shopflow.cursors import Page
+from shopflow.ids import ProductId, VariantId
 from shopflow.postgres.pool import Pool
 from shopflow.postgres.transactions import run_transaction
 from shopflow.products import admin_reading, writing
 from shopflow.products.admin_models import AdminProduct
 from shopflow.products.brands import Brands
+from shopflow.products.bulk import reading
+from shopflow.products.bulk.changes import BulkChanges
+from shopflow.products.bulk.models import PriceChange
 from shopflow.products.categories import Categories
 from shopflow.products.detail import get_product
 from shopflow.products.filters import EVERYTHING, ProductFilters
@@ -33,6 +37,7 @@ class Products:
         brands: who makes them.
         stock: what is there, and why it changed.
         reviews: what customers say.
+        bulk: many prices or stocks at once, at a time, and undone.
     """
 
     def __init__(self, pool: Pool) -> None:
@@ -43,6 +48,7 @@ class Products:
         self.brands = Brands(pool)
         self.stock = Stock(pool)
         self.reviews = Reviews(pool)
+        self.bulk = BulkChanges(pool)
 
     async def list(
         self,
@@ -105,3 +111,17 @@ class Products:
         return await run_transaction(
             self._pool, lambda connection: writing.restore_product(connection, product_id)
         )
+
+    async def price_history(
+        self,
+        product_id: ProductId,
+        variant_id: VariantId | None = None,
+        *,
+        limit: int = 20,
+        cursor: str | None = None,
+    ) -> Page[PriceChange]:
+        """Return a page of a product's prices; see `bulk.reading.list_price_changes`."""
+        async with self._pool.connection() as connection:
+            return await reading.list_price_changes(
+                connection, product_id, variant_id, limit=limit, cursor=cursor
+            )
