@@ -17,6 +17,7 @@ from shopflow.products.inputs import NewProduct, ProductChanges
 from shopflow.products.listing import EVERYTHING, ProductFilters, Sort, list_products
 from shopflow.products.models import Product, ProductListing
 from shopflow.products.reviews import Reviews
+from shopflow.products.search.search import Search
 from shopflow.products.stock import Stock
 from shopflow.products.variants import Variants
 
@@ -31,6 +32,7 @@ class Products:
         brands: who makes them.
         stock: what is there, and why it changed.
         reviews: what customers say.
+        search: finding products by words, and what words mean in this shop.
     """
 
     def __init__(self, pool: Pool) -> None:
@@ -41,6 +43,7 @@ class Products:
         self.brands = Brands(pool)
         self.stock = Stock(pool)
         self.reviews = Reviews(pool)
+        self.search = Search(pool)
 
     async def list(
         self,

@@ -188,7 +188,11 @@ def upgrade() -> None:
                 found := found && part;
                 place := place + 1;
             END LOOP;
-            RETURN jsonb_build_object('query', found::text, 'corrected', to_jsonb(corrected));
+            RETURN jsonb_build_object(
+                'query', found::text,
+                'corrected', to_jsonb(corrected),
+                'text', nullif(array_to_string(words, ' '), '')
+            );
         END
         $$
         """
