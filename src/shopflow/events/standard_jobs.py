@@ -13,6 +13,7 @@ from shopflow.orders.payments.gateway import Gateway, Gateways
 from shopflow.orders.payments.recovery import Recovered, recover
 from shopflow.orders.payments.taking import expire_authorizations
 from shopflow.postgres.pool import Pool
+from shopflow.products.search.refreshing import count_words, refresh_popularity, refresh_search
 from shopflow.settings import Settings
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -33,6 +34,9 @@ def standard_jobs(settings: Settings, gateways: Gateways) -> tuple[Job, ...]:
     jobs = [
         Job("expire_events", 10 * MINUTE, expire_events),
         Job("clean_accounts", HOUR, clean_accounts),
+        Job("refresh_search", MINUTE, refresh_search),
+        Job("refresh_popularity", HOUR, refresh_popularity),
+        Job("count_search_words", 24 * HOUR, count_words),
     ]
     if settings.guest_cart_days or settings.user_cart_days:
         jobs.append(Job("expire_carts", HOUR, lambda pool: _expire_carts(pool, settings)))

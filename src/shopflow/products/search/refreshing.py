@@ -34,7 +34,7 @@ class _Word(msgspec.Struct, frozen=True):
 
 
 async def refresh_search(pool: Pool) -> int:
-    """Take new words, bring popularity up to date, finish a change of language; return how many.
+    """Take the words that are new, and finish a change of language; return how many.
 
     It may be interrupted at any point and run again. Raises nothing of its own.
     """
@@ -45,6 +45,15 @@ async def refresh_search(pool: Pool) -> int:
         language = await get_language(connection)
     if language.previous is not None:
         done += (await rebuild(pool)).changed
+    return done
+
+
+async def refresh_popularity(pool: Pool) -> int:
+    """Bring the popularity of products up to date; return how many have another one now.
+
+    Reads all products, in batches, and may be interrupted. Raises nothing of its own.
+    """
+    done = 0
     after: UUID | None = FIRST
     while after is not None:
         async with pool.connection() as connection:

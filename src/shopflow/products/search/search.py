@@ -51,8 +51,12 @@ class Search:
         return await language.rebuild(self._pool, progress=progress)
 
     async def refresh(self) -> int:
-        """Take new words and bring popularity up to date; see `refreshing.refresh_search`."""
+        """Take the words that are new; see `refreshing.refresh_search`."""
         return await refreshing.refresh_search(self._pool)
+
+    async def refresh_popularity(self) -> int:
+        """Bring popularity up to date; see `refreshing.refresh_popularity`."""
+        return await refreshing.refresh_popularity(self._pool)
 
     async def count_words(self) -> int:
         """Count the products of each word anew; see `refreshing.count_words`."""
