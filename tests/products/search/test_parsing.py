@@ -12,7 +12,7 @@ from shopflow.products.search.parsing import Term, corrected_text, parse
     ("text", "terms"),
     [
         ("", ()),
-        ("  & - \" ", ()),
+        ('  & - " ', ()),
         ("mug", (Term("mug", is_prefix=True),)),
         ("mug ", (Term("mug"),)),
         ("m", (Term("m"),)),

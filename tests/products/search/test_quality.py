@@ -77,10 +77,18 @@ SYNONYMOUS: list[Labelled] = [
     ("cups -blue", ["red-mug", "travel-mug"], None),
 ]
 EVERY = [
-    *((kind, *each) for kind, some in {
-        "plain": PLAIN, "phrase": PHRASES, "without": WITHOUT, "beginning": BEGINNINGS,
-        "mistyped": MISTYPED, "synonym": SYNONYMOUS,
-    }.items() for each in some)
+    *(
+        (kind, *each)
+        for kind, some in {
+            "plain": PLAIN,
+            "phrase": PHRASES,
+            "without": WITHOUT,
+            "beginning": BEGINNINGS,
+            "mistyped": MISTYPED,
+            "synonym": SYNONYMOUS,
+        }.items()
+        for each in some
+    )
 ]
 # Of what comes first how much should be there, and of what should be there how much is.
 PRECISION, RECALL = 0.95, 1.0
