@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# Characters of a refused value that a message shows.
+LONGEST_SHOWN = 200
+
 
 class ShopflowError(Exception):
     """Something ShopFlow refused or could not do."""
@@ -20,15 +23,21 @@ class InvalidInputError(ShopflowError):
 
     Attributes:
         field: the name of the field at fault.
-        value: what was given, never a secret.
+        value: what was given, never a secret; cut in the message when it is long.
         reason: what is wrong with it, to be read after the name of the field.
     """
 
     def __init__(self, field: str, value: object, reason: str) -> None:
-        super().__init__(f"{field}: {reason} (got {value!r})")
+        super().__init__(f"{field}: {reason} (got {_cut(repr(value))})")
         self.field = field
         self.value = value
         self.reason = reason
+
+
+def _cut(shown: str) -> str:
+    if len(shown) <= LONGEST_SHOWN:
+        return shown
+    return f"{shown[:LONGEST_SHOWN]}… of {len(shown)} characters"
 
 
 class NotFoundError(ShopflowError):

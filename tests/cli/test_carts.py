@@ -22,19 +22,21 @@ def test_it_deletes_what_is_old(settings: Settings, inside: Run) -> None:
     url = {"SHOPFLOW_DATABASE_URL": settings.database_url}
     with psycopg.connect(conninfo(settings), autocommit=True) as connection:
         connection.execute(CARTS)
-    dry = inside("carts", "expire", "--older-than", "15", "--dry-run", **url)
+    dry = inside("carts", "expire", "--older-than", "15d", "--dry-run", **url)
     assert (dry.returncode, dry.stdout) == (0, "3 of 6 carts are too old; none was deleted\n")
-    done = inside("carts", "expire", "--older-than", "15", "--json", **url)
+    done = inside("carts", "expire", "--older-than", "15d", "--json", **url)
     said = {"carts": 6, "old": 3, "expired": 3, "dry_run": False}
     assert (done.returncode, json.loads(done.stdout)) == (0, said)
-    users = ("--user-carts-older-than", "90")
-    done = inside("carts", "expire", "--older-than", "15", *users, **url)
+    users = ("--user-carts-older-than", "90d")
+    done = inside("carts", "expire", "--older-than", "15d", *users, **url)
     assert (done.returncode, done.stdout) == (0, "deleted 1 of 3 carts\n")
 
 
 def test_what_would_delete_every_cart_is_refused(settings: Settings, inside: Run) -> None:
     url = {"SHOPFLOW_DATABASE_URL": settings.database_url}
-    refused = inside("carts", "expire", "--older-than", "0", **url)
+    refused = inside("carts", "expire", "--older-than", "0s", **url)
     assert refused.returncode == 1
     assert "must be from 1 to 36500 days (got 0)" in refused.stderr
+    refused = inside("carts", "expire", "--older-than", "1d12h", **url)
+    assert refused.stderr == "error: --older-than: must be whole days, as 15d (got '1d12h')\n"
     assert inside("carts", "expire", **url).returncode == 2

@@ -66,7 +66,7 @@ async def test_what_was_left_open_is_finished(settings: Settings, sandbox_url: s
         "SANDBOX_URL": sandbox_url,
         "SHOPFLOW_DATABASE_URL": settings.database_url or "",
     }
-    recover = ("payments", "recover", "--older-than", "0", "--gateways", GATEWAYS)
+    recover = ("payments", "recover", "--older-than", "0s", "--gateways", GATEWAYS)
     young = shopflow("payments", "recover", "--json", SHOPFLOW_GATEWAYS=GATEWAYS, **given)
     assert json.loads(young.stdout)["operations"] == []
     for dry, after in ((("--dry-run",), "succeeded"), ((), "succeeded")):
@@ -89,7 +89,7 @@ async def test_what_was_left_open_is_finished(settings: Settings, sandbox_url: s
 async def test_without_its_gateway_it_stays_open(settings: Settings, sandbox_url: str) -> None:
     await a_lost_payment(settings, sandbox_url)
     given = {"SHOPFLOW_DATABASE_URL": settings.database_url or ""}
-    done = shopflow("payments", "recover", "--older-than", "0", **given)
+    done = shopflow("payments", "recover", "--older-than", "0s", **given)
     assert done.returncode == 1
     assert "no such gateway here" in done.stdout
     assert "1 operation looked at, 1 still open" in done.stdout
@@ -102,8 +102,6 @@ async def test_without_its_gateway_it_stays_open(settings: Settings, sandbox_url
         (("--gateways", "nowhere:x"), "gateways: nowhere:x cannot be imported"),
         (("--gateways", "shopflow:__version__"), "is a str, not a mapping"),
         (("--gateways", GATEWAYS), "SANDBOX_URL, SANDBOX_API_KEY, SANDBOX_WEBHOOK_SECRET"),
-        (("--older-than", "-1"), "older_than: must be a number of seconds from 0 (got -1.0)"),
-        (("--older-than", "nan"), "older_than: must be a number of seconds from 0 (got nan)"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_line(

@@ -1,5 +1,7 @@
 """`shopflow webhooks` and `shopflow worker`, as their user runs them."""
 
+from pathlib import Path
+
 import msgspec
 import psycopg
 import pytest
@@ -72,6 +74,8 @@ def test_from_adding_to_removing(inside: Run, settings: Settings, url: str) -> N
         (("add", URL, "--events", "order.palced"), "is order.placed meant?"),
         (("remove", "nobody"), "no such event consumer: nobody"),
         (("rotate", "nobody"), "no such event consumer: nobody"),
+        (("dead", "nobody"), "no such event consumer: nobody"),
+        (("retry", "nobody"), "no such event consumer: nobody"),
     ],
 )
 def test_what_is_refused(inside: Run, url: str, arguments: tuple[str, ...], said: str) -> None:
@@ -89,3 +93,28 @@ def test_a_name_is_there_once(url: str) -> None:
     assert again.stderr == (
         "error: another consumer of events is called 127.0.0.1: give this one a name of its own\n"
     )
+
+
+CONSUMERS = """
+def add(worker):
+    @worker.consumer("books", ["order.placed"])
+    async def book(event):
+        print("booked", event.change.total_amount)
+"""
+
+
+def test_the_worker_has_the_consumers_that_it_is_given(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "my_consumers.py").write_text(CONSUMERS)
+    given = {"SHOPFLOW_DATABASE_URL": settings.database_url or "", "PYTHONPATH": tmp_path}
+    worker = ("worker", "--once", "--consumers", "my_consumers:add")
+    assert shopflow(*worker, **given).returncode == 0
+    with psycopg.connect(conninfo(settings), autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO orders (currency_code, subtotal, total_amount, customer_email)"
+            " VALUES ('EUR', 7, 7, 'a@example.com')"
+        )
+    done = shopflow(*worker, **given)
+    assert "booked 7.00" in done.stdout, done.stderr
+    assert "delivered" in done.stdout
+    refused = shopflow("worker", "--once", "--consumers", "shopflow:__version__", **given)
+    assert "consumers: shopflow:__version__ is a str, not a function" in refused.stderr

@@ -94,3 +94,11 @@ def test_without_a_record_of_the_last_one_it_must_be_named(
     shop.execute("DELETE FROM migration_checksums")
     with pytest.raises(MigrationError, match="--to"):
         runner.down(empty_settings, confirm=Answer(True), locations=[versions.directory])
+
+
+def test_a_branch_that_is_not_here_is_named_though_another_was_applied_last(
+    empty_settings: Settings, versions: Versions, shop: psycopg.Connection
+) -> None:
+    shop.execute("INSERT INTO alembic_version VALUES ('20990101000000')")
+    with pytest.raises(MigrationError, match="20990101000000, which is not among the migrations"):
+        runner.down(empty_settings, confirm=Answer(True), locations=[versions.directory])

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from shopflow import settings as settings_module
 from shopflow.carts.expiry import OldCarts, ShowProgress, count_old_carts, expire_carts
+from shopflow.cli.ages import GivenAge, whole_days
 from shopflow.cli.output import show_json
 from shopflow.cli.target import require_running
 from shopflow.postgres.pool import Pool
@@ -21,22 +22,26 @@ app = cyclopts.App(name="carts", help="Look after carts.")
 @app.command
 def expire(
     *,
-    older_than: int,
-    user_carts_older_than: int | None = None,
+    older_than: GivenAge,
+    user_carts_older_than: GivenAge | None = None,
     dry_run: bool = False,
     json: bool = False,
 ) -> None:
     """Delete the carts of guests that nobody has changed for long.
 
     Args:
-        older_than: after how many days without a change.
+        older_than: since the last change, in whole days such as 30d.
         user_carts_older_than: the same for the carts of users, which are kept otherwise.
         dry_run: say how many there are, and delete none.
         json: print a JSON object.
     """
+    guests = whole_days("--older-than", older_than)
+    users = None
+    if user_carts_older_than is not None:
+        users = whole_days("--user-carts-older-than", user_carts_older_than)
     settings = settings_module.load()
     require_running(settings)
-    found, expired = asyncio.run(_expire(settings, older_than, user_carts_older_than, dry_run))
+    found, expired = asyncio.run(_expire(settings, guests, users, dry_run))
     if json:
         show_json({"carts": found.carts, "old": found.old, "expired": expired, "dry_run": dry_run})
     elif dry_run:

@@ -5,7 +5,8 @@ import asyncio
 import cyclopts
 
 from shopflow import settings as settings_module
-from shopflow.cli.gateways import Place, load
+from shopflow.cli.ages import Age, GivenAge
+from shopflow.cli.imported import Place, load
 from shopflow.cli.output import show_json, show_table
 from shopflow.cli.target import require_running
 from shopflow.orders.payments.recovery import OLDER_THAN, Recovery
@@ -13,12 +14,13 @@ from shopflow.settings import Settings
 from shopflow.shop import open_shop
 
 app = cyclopts.App(name="payments", help="Look after payments at gateways.")
+DEFAULT_AGE = Age(seconds=OLDER_THAN)
 
 
 @app.command
 def recover(
     *,
-    older_than: float = OLDER_THAN,
+    older_than: GivenAge = DEFAULT_AGE,
     dry_run: bool = False,
     gateways: Place = None,
     json: bool = False,
@@ -30,15 +32,16 @@ def recover(
     code 1 when something is still open after it. May run at any time, also twice at once.
 
     Args:
-        older_than: seconds since a gateway was last asked; younger calls may be under way.
+        older_than: since a gateway was last asked; younger calls may be under way.
         dry_run: ask the gateways and say what would be done; change nothing.
         gateways: where the shop's gateways are made, as `package.module:name` of a mapping by
             name, or of a function without arguments that returns it.
-        json: print a JSON object: dry_run, operations, events_applied, events_waiting.
+        json: print a JSON object: dry_run, operations, events_applied, events_waiting,
+            and `waiting` with the reason of each.
     """
     settings = settings_module.load()
     require_running(settings)
-    done = asyncio.run(_recover(settings, gateways, older_than, dry_run))
+    done = asyncio.run(_recover(settings, gateways, older_than.total_seconds(), dry_run))
     if json:
         show_json(done)
     else:
@@ -55,6 +58,21 @@ async def _recover(
 
 
 def _show(done: Recovery) -> None:
+    if done.waiting:
+        show_table(
+            ("waiting event", "gateway", "kind", "amount", "of", "why"),
+            (
+                (
+                    each.event_id,
+                    each.gateway,
+                    each.kind,
+                    str(each.amount),
+                    each.authorization_reference,
+                    each.problem or "not tried yet",
+                )
+                for each in done.waiting
+            ),
+        )
     if done.operations:
         show_table(
             ("operation", "gateway", "kind", "amount", "before", "action", "after"),

@@ -3,15 +3,16 @@
 import asyncio
 import logging
 import signal
+from collections.abc import Callable
 
 from shopflow import settings as settings_module
-from shopflow.cli.gateways import Place, load
+from shopflow.cli.imported import ConsumersPlace, Place, load, load_consumers
 from shopflow.cli.output import show_json, show_pairs, tell
 from shopflow.cli.target import require_running
 from shopflow.events.worker import CONCURRENCY, Done, Worker
 from shopflow.orders.payments.gateway import Gateways
 from shopflow.settings import Settings
-from shopflow.shop import open_shop
+from shopflow.shop import Shop, open_shop
 
 
 def worker(
@@ -19,6 +20,7 @@ def worker(
     once: bool = False,
     concurrency: int = CONCURRENCY,
     gateways: Place = None,
+    consumers: ConsumersPlace = None,
     json: bool = False,
 ) -> None:
     """Send webhooks and run the periodic jobs until Ctrl-C or SIGTERM; several share the work.
@@ -36,16 +38,25 @@ def worker(
         gateways: where the shop's gateways are made, as `package.module:name` of a mapping by
             name, or of a function without arguments that returns it. What is with others than
             these and `manual` is left to a worker that has them.
+        consumers: where the shop's own consumers of events are added, as `package.module:name` of
+            a function that is called with the worker: `worker.consumer(…)(function)`.
         json: with --once, print a JSON object.
     """
     settings = settings_module.load()
     require_running(settings)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     found = load(gateways) if gateways else {}
+    add = load_consumers(consumers) if consumers else _add_none
+
+    def make(shop: Shop) -> Worker:
+        worker = shop.events.worker(concurrency=concurrency)
+        add(worker)
+        return worker
+
     if not once:
-        asyncio.run(_run(settings, found, concurrency))
+        asyncio.run(_run(settings, found, make))
         return
-    done = asyncio.run(_run_once(settings, found, concurrency))
+    done = asyncio.run(_run_once(settings, found, make))
     if json:
         show_json(done)
         return
@@ -59,9 +70,13 @@ def worker(
     )
 
 
-async def _run(settings: Settings, gateways: Gateways, concurrency: int) -> None:
+def _add_none(_worker: Worker) -> None:
+    pass
+
+
+async def _run(settings: Settings, gateways: Gateways, make: Callable[[Shop], Worker]) -> None:
     async with open_shop(settings, gateways=gateways) as shop:
-        worker = shop.events.worker(concurrency=concurrency)
+        worker = make(shop)
         running = asyncio.create_task(worker.run())
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -72,9 +87,9 @@ async def _run(settings: Settings, gateways: Gateways, concurrency: int) -> None
             running.result()
 
 
-async def _run_once(settings: Settings, gateways: Gateways, concurrency: int) -> Done:
+async def _run_once(settings: Settings, gateways: Gateways, make: Callable[[Shop], Worker]) -> Done:
     async with open_shop(settings, gateways=gateways) as shop:
-        return await shop.events.worker(concurrency=concurrency).run_once()
+        return await make(shop).run_once()
 
 
 def _end(worker: Worker, running: asyncio.Task[None]) -> None:

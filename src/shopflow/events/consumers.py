@@ -137,6 +137,16 @@ async def switch(
     _found(changed, name)
 
 
+async def require_consumer(connection: AsyncConnection[Any], name: str | None) -> None:
+    """Return when there is a consumer of this name, or none was named.
+
+    Raises:
+        NotFoundError: otherwise.
+    """
+    if name is not None:
+        _found(len(await QUERIES["find_consumer"].rows(connection, _Row, name=name)), name)
+
+
 def checked_name(name: str) -> str:
     """Return the name.
 

@@ -9,7 +9,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from shopflow.errors import InvalidInputError
-from shopflow.events.consumers import QUERIES
+from shopflow.events.consumers import QUERIES, require_consumer
 from shopflow.events.models import ConsumerKind, DeadLetter, Event
 from shopflow.ids import ConsumerId, EventId
 
@@ -128,10 +128,14 @@ async def list_dead(
 
     Raises:
         InvalidInputError: for another limit.
+        NotFoundError: when there is no consumer of this name.
     """
     if not 1 <= limit <= MOST_DEAD:
         raise InvalidInputError("limit", limit, f"must be from 1 to {MOST_DEAD}")
-    return await QUERIES["list_dead"].rows(connection, DeadLetter, consumer=consumer, limit=limit)
+    found = await QUERIES["list_dead"].rows(connection, DeadLetter, consumer=consumer, limit=limit)
+    if not found:
+        await require_consumer(connection, consumer)
+    return found
 
 
 async def retry_dead(
@@ -141,15 +145,20 @@ async def retry_dead(
 ) -> int:
     """Have dead letters tried again from the beginning; return how many.
 
-    They come late: later events of the same aggregate may have arrived before. Raises nothing of
-    its own.
+    They come late: later events of the same aggregate may have arrived before.
 
     Args:
         connection: where to write it.
         consumer: whose; None for all.
         event_id: which; None for all.
+
+    Raises:
+        NotFoundError: when there is no consumer of this name.
     """
-    return await QUERIES["retry_dead"].execute(connection, consumer=consumer, event_id=event_id)
+    retried = await QUERIES["retry_dead"].execute(connection, consumer=consumer, event_id=event_id)
+    if not retried:
+        await require_consumer(connection, consumer)
+    return retried
 
 
 def _keys(delivery: Delivery) -> dict[str, object]:

@@ -159,6 +159,10 @@ UPDATE event_deliveries
 SET lease = NULL, leased_until = NULL, attempts = greatest(0, attempts - 1)
 WHERE consumer_id = %(consumer_id)s AND event_id = %(event_id)s AND lease = %(lease)s;
 
+-- name: find_consumer
+-- The consumer of a name.
+SELECT id FROM event_consumers WHERE name = %(name)s;
+
 -- name: list_dead
 -- The dead letters, of one consumer or all, the latest first.
 SELECT

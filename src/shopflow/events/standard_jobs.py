@@ -13,6 +13,7 @@ from shopflow.orders.payments.gateway import Gateway, Gateways
 from shopflow.orders.payments.recovery import Recovered, recover
 from shopflow.orders.payments.taking import expire_authorizations
 from shopflow.postgres.pool import Pool
+from shopflow.products.popularity import count_sales
 from shopflow.products.search.refreshing import count_words, refresh_popularity, refresh_search
 from shopflow.settings import Settings
 
@@ -28,15 +29,17 @@ def standard_jobs(settings: Settings, gateways: Gateways) -> tuple[Job, ...]:
 
     Args:
         settings: `guest_cart_days`, `user_cart_days` and `unpaid_order_minutes` say what is old; 0
-            is never, and such a job is not there.
+            is never, and such a job is not there. `event_days` and `delivered_event_days` are
+            those of events.
         gateways: by name.
     """
     jobs = [
-        Job("expire_events", 10 * MINUTE, expire_events),
+        Job("expire_events", 10 * MINUTE, lambda pool: _expire_events(pool, settings)),
         Job("clean_accounts", HOUR, clean_accounts),
         Job("refresh_search", MINUTE, refresh_search),
         Job("refresh_popularity", HOUR, refresh_popularity),
         Job("count_search_words", 24 * HOUR, count_words),
+        Job("count_sales", HOUR, lambda pool: count_sales(pool, days=settings.best_selling_days)),
     ]
     if settings.guest_cart_days or settings.user_cart_days:
         jobs.append(Job("expire_carts", HOUR, lambda pool: _expire_carts(pool, settings)))
@@ -84,6 +87,12 @@ def _gateway_jobs(name: str, gateway: Gateway) -> tuple[Job, ...]:
             10 * MINUTE,
             lambda pool: expire_authorizations(pool, gateways),
         ),
+    )
+
+
+async def _expire_events(pool: Pool, settings: Settings) -> int:
+    return await expire_events(
+        pool, keep=settings.event_days, keep_delivered=settings.delivered_event_days
     )
 
 

@@ -33,13 +33,14 @@ FIRST_PAUSE = 0.5
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """What every step of one run of the migrator needs."""
+    """What every step of one run of the migrator needs; `told` of each step that was taken."""
 
     settings: Settings
     files: Files
     lock: MigratorLock
     engine: Engine
     report: Report
+    told: Report
 
 
 def silent(_message: str) -> None:
@@ -57,7 +58,9 @@ def open_run(
     """Be the only migrator of the schema inside the block, waiting `wait` seconds for that."""
     files = Files(locations or locations_of(settings))
     with alone(settings, wait=wait, report=report) as lock, env.engine_for(settings) as engine:
-        yield Run(settings=settings, files=files, lock=lock, engine=engine, report=report)
+        yield Run(
+            settings=settings, files=files, lock=lock, engine=engine, report=report, told=report
+        )
 
 
 def take(steps: Sequence[RevisionStep], run: Run) -> list[str]:
@@ -93,7 +96,7 @@ def _apply(step: RevisionStep, run: Run) -> None:
         blockers = _attempt(step, run)
         if blockers is None:
             milliseconds = (time.monotonic() - began) * 1000
-            run.report(f"{_sign(step)} {_named(step)} ({milliseconds:.0f} ms)")
+            run.told(f"{_sign(step)} {_named(step)} ({milliseconds:.0f} ms)")
             return
         in_the_way = blockers
         run.report(f"{_named(step)} could not get its lock, try {attempt} of {ATTEMPTS}")

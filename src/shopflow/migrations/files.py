@@ -57,9 +57,9 @@ class Files:
         with self._errors(heads):
             return list(self.directory._downgrade_revs(target, current))  # noqa: SLF001
 
-    def undo_of(self, revision: str) -> RevisionStep:
-        """Return the step that takes back `revision` alone."""
-        with self._errors((revision,)):
+    def undo_of(self, revision: str, heads: tuple[str, ...] = ()) -> RevisionStep:
+        """Return the step that takes back `revision` alone, of a schema at `heads`."""
+        with self._errors((*heads, revision)):
             return RevisionStep(
                 self.directory.revision_map, self.directory.get_revision(revision), False
             )

@@ -122,7 +122,10 @@ def up(
             ownership.want_set_role(run.lock.connection, settings)
         prepare(run.lock.connection, settings.schema)
         leftovers.repair(run.lock.connection, settings.schema, report)
-        applied = take(steps, run)
+        if now.empty and steps:
+            report(f"making the schema, migrations: {len(steps)}")
+        # Of a new schema the count says enough.
+        applied = take(steps, msgspec.structs.replace(run, told=silent) if now.empty else run)
         roles.grant(run.lock.connection, settings)
         return applied
 
@@ -172,7 +175,7 @@ def _back(files: Files, now: state.State, to: str | None) -> list[RevisionStep]:
     applied_last = next(reversed(list(now.checksums)), None)
     if applied_last is None:
         raise MigrationError("nothing says which migration was applied last; name one with --to")
-    return [files.undo_of(applied_last)]
+    return [files.undo_of(applied_last, now.heads)]
 
 
 def _refuse_changed(files: Files, now: state.State) -> None:

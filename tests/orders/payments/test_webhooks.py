@@ -172,6 +172,10 @@ async def test_an_event_with_another_amount_is_not_applied(
         ("its amount is not that of the operation",)
     ]
     assert (await operations(shop))[-1] == ("capture", "unknown")
+    dry = await shop.orders.payments.recover(older_than=0, dry_run=True)
+    (waiting,) = dry.waiting
+    assert (waiting.event_id, waiting.amount) == (event.event_id, TEN)
+    assert waiting.problem == "its amount is not that of the operation"
 
 
 async def test_a_contradiction_is_kept_and_not_applied(

@@ -1,6 +1,6 @@
 """A small shop whose products are known by name, for searches that have a right answer."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 
 import msgspec
 import pytest
@@ -103,14 +103,14 @@ GOODS: Mapping[str, tuple[str, str, list[str], str]] = {
     "sleeping-bag": ("Sleeping Bag", "Gipfel", ["outdoor"], "Down, to minus five degrees."),
     "backpack": ("Travel Backpack", "Gipfel", ["outdoor"], "40 litres, with a rain cover."),
     "yoga-mat": ("Yoga Mat", "Balance", ["sport"], "Natural rubber that does not slip."),
-    "dumbbells": ("Pair of Dumbbells", "Balance", ["sport"], "2 × 5 kg, cast iron."),
+    "dumbbells": ("Pair of Dumbbells", "Balance", ["sport"], "Twice 5 kg, cast iron."),
     "notebook": ("Dotted Notebook", "Papier", ["office"], "Thread stitched, 192 pages."),
     "pen": ("Fountain Pen", "Papier", ["office"], "Steel nib, blue ink."),
 }
 
 
 @pytest.fixture
-async def goods(shop: Shop) -> AsyncIterator[Mapping[str, ProductId]]:
+async def goods(shop: Shop) -> Mapping[str, ProductId]:
     """The ids of these products, by what they are called here."""
     rows = [
         {"slug": key, "name": name, "brand": brand, "tags": tags, "description": description}
@@ -128,5 +128,4 @@ async def goods(shop: Shop) -> AsyncIterator[Mapping[str, ProductId]]:
             {"rows": msgspec.json.encode(rows).decode()},
         )
         found = await connection.execute("SELECT slug, id FROM products")
-        ids = {slug: ProductId(product_id) for slug, product_id in await found.fetchall()}
-    yield ids
+        return {slug: ProductId(product_id) for slug, product_id in await found.fetchall()}

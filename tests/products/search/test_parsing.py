@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from shopflow.errors import InvalidInputError
 from shopflow.products.search.parsing import Term, corrected_text, parse
+from shopflow.text import storable
 
 
 @pytest.mark.parametrize(
@@ -32,18 +33,14 @@ def test_a_text_has_terms(text: str, terms: tuple[Term, ...]) -> None:
     assert parse(text) == terms
 
 
-@given(st.text(max_size=60))
+@given(st.text(max_size=20).filter(storable))
 def test_no_text_is_beyond_it(text: str) -> None:
-    try:
-        terms = parse(text)
-    except InvalidInputError as error:
-        assert error.field == "text"
-        return
+    terms = parse(text)
     assert all(term.text.strip() == term.text != "" for term in terms)
     assert not any(term.is_prefix for term in terms[:-1])
 
 
-@given(st.lists(st.from_regex(r"[a-z]{2,8}", fullmatch=True), min_size=1, max_size=10))
+@given(st.lists(st.sampled_from(["mug", "blue", "x1", "käse", "t-shirt"]), min_size=1, max_size=10))
 def test_what_is_shown_means_what_was_typed(words: list[str]) -> None:
     text = f'"{" ".join(words)}" -{words[0]} {words[-1]}'
     terms = parse(text)

@@ -18,7 +18,7 @@ from shopflow.orders.payments.gateway import (
 )
 from shopflow.orders.payments.manual import Manual
 from shopflow.orders.payments.models import OperationStatus, Outcome, State
-from shopflow.orders.payments.recovery import Action, Recovered, Recovery
+from shopflow.orders.payments.recovery import Action, Recovered, Recovery, WaitingEvent
 from shopflow.orders.payments.sandbox import Sandbox
 from shopflow.orders.payments.webhooks import Receipt
 
@@ -43,5 +43,6 @@ __all__ = [
     "State",
     "Succeeded",
     "Unknown",
+    "WaitingEvent",
     "WebhookRefusedError",
 ]

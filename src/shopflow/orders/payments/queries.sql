@@ -272,7 +272,7 @@ ON CONFLICT (gateway, event_id) DO NOTHING;
 -- The events of an authorization, or of all, that were not applied yet.
 SELECT
     gateway, event_id, kind, status, idempotency_key, authorization_reference, gateway_reference,
-    amount, error_code, card_brand, card_last_four, occurred_at
+    amount, error_code, card_brand, card_last_four, occurred_at, problem
 FROM gateway_events
 WHERE
     applied_at IS NULL

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -47,16 +47,29 @@ class Recovered(msgspec.Struct, frozen=True):
     problem: str | None = None
 
 
+class WaitingEvent(msgspec.Struct, frozen=True):
+    """An event of a gateway that could not be applied yet; `problem` None when it was not tried."""
+
+    event_id: str
+    gateway: str
+    kind: Kind
+    amount: Decimal
+    authorization_reference: str
+    problem: str | None
+
+
 class Recovery(msgspec.Struct, frozen=True):
     """What recovery did, or would do.
 
-    `events_applied` of those that waited; `events_waiting` still do.
+    `events_applied` of those that waited; `events_waiting` still do, which `waiting` names, with
+    what was in the way when each was last tried.
     """
 
     dry_run: bool
     operations: tuple[Recovered, ...]
     events_applied: int
     events_waiting: int
+    waiting: tuple[WaitingEvent, ...] = ()
 
     @property
     def open(self) -> int:
@@ -115,6 +128,7 @@ async def recover(
         operations=(*done, *foreign),
         events_applied=applied,
         events_waiting=len(waiting),
+        waiting=_named(waiting),
     )
 
 
@@ -172,7 +186,25 @@ async def _look(pool: Pool, gateways: Gateways, before: datetime) -> Recovery:
         seen.append(_recovered(call, action, _status_after(call, result)))
     waiting = await waiting_events.list_waiting(pool, list(gateways))
     return Recovery(
-        dry_run=True, operations=tuple(seen), events_applied=0, events_waiting=len(waiting)
+        dry_run=True,
+        operations=tuple(seen),
+        events_applied=0,
+        events_waiting=len(waiting),
+        waiting=_named(waiting),
+    )
+
+
+def _named(waiting: Iterable[waiting_events.StoredEvent]) -> tuple[WaitingEvent, ...]:
+    return tuple(
+        WaitingEvent(
+            event_id=each.event_id,
+            gateway=each.gateway,
+            kind=each.kind,
+            amount=each.amount,
+            authorization_reference=each.authorization_reference,
+            problem=each.problem,
+        )
+        for each in waiting
     )
 
 

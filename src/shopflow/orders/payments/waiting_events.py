@@ -29,9 +29,10 @@ AT_THE_GATEWAY = "refunded at the gateway"
 
 
 class StoredEvent(GatewayEvent, frozen=True, kw_only=True):
-    """An event and whose it is."""
+    """An event, whose it is, and what was in the way when it was last tried."""
 
     gateway: str
+    problem: str | None = None
 
 
 class _Target(msgspec.Struct, frozen=True):

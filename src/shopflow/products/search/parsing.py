@@ -60,6 +60,11 @@ def parse(text: str) -> tuple[Term, ...]:
     return tuple(terms)
 
 
+def as_document(terms: Sequence[Term]) -> str:
+    """Return terms as the JSON that `search_understood` and `search_query` take."""
+    return msgspec.json.encode(terms).decode()
+
+
 def corrected_text(terms: Sequence[Term], words: Sequence[str | None]) -> str | None:
     """Return the search with words put in the place of others; None when there are none."""
     if not any(words):

@@ -179,20 +179,18 @@ SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM changed) + (SELECT co
 SELECT pg_advisory_xact_lock(search_words_lock())::text AS held;
 
 -- name: take_new_words
--- Words that were left to the worker become known.
+-- Words that were left to the worker become known; how many.
 WITH taken AS (
     DELETE FROM search_new_words
     WHERE id IN (SELECT id FROM search_new_words LIMIT %(size)s::int)
     RETURNING word
+),
+added AS (
+    INSERT INTO search_words (word, lexeme)
+    SELECT DISTINCT word, search_lexeme(search_language(), word) FROM taken ORDER BY word
+    ON CONFLICT DO NOTHING
 )
-
-INSERT INTO search_words (word, lexeme)
-SELECT DISTINCT word, search_lexeme(search_language(), word) FROM taken ORDER BY word
-ON CONFLICT DO NOTHING;
-
--- name: count_new_words
--- How many words wait for the worker.
-SELECT count(*) AS count FROM search_new_words;
+SELECT count(*) AS count FROM taken;
 
 -- name: count_words
 -- How many products of a batch have each word.
@@ -242,9 +240,9 @@ WITH batch AS MATERIALIZED (
     ORDER BY s.product_id LIMIT %(size)s::int
 ),
 counted AS (
-    SELECT b.product_id, least(64, floor(log(2, 1 + t.rating_count)))::smallint AS popularity
+    SELECT b.product_id, least(64, floor(log(2, 1 + t.sold_count + t.rating_count)))::smallint AS popularity
     FROM batch AS b JOIN product_stats AS t ON t.product_id = b.product_id
-    WHERE b.popularity <> least(64, floor(log(2, 1 + t.rating_count)))
+    WHERE b.popularity <> least(64, floor(log(2, 1 + t.sold_count + t.rating_count)))
 ),
 held AS MATERIALIZED (
     SELECT s.product_id FROM product_search AS s

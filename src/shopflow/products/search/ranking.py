@@ -12,15 +12,12 @@ from psycopg import AsyncConnection, sql
 from shopflow import cursors
 from shopflow.errors import InvalidInputError
 from shopflow.postgres.queries import Query
-from shopflow.products.listing import (
-    EVERYTHING,
-    ProductFilters,
-    conditions_of,
-    conditions_of_names,
-)
+from shopflow.products.conditions import condition, conditions
+from shopflow.products.filters import EVERYTHING, ProductFilters
+from shopflow.products.items import FIELDS, JOINS
 from shopflow.products.models import ProductListing
 from shopflow.products.search.models import Found, Place
-from shopflow.products.search.parsing import Term, corrected_text, parse
+from shopflow.products.search.parsing import Term, as_document, corrected_text, parse
 
 # Ranking each product of a popular word is what a search costs: the most popular ones are ranked,
 # and the answer says so.
@@ -34,33 +31,6 @@ SCORE = sql.SQL(
     " * (1 + s.popularity / 10.0))::float8"
 ).format(weights=WEIGHTS)
 MATCHES = sql.SQL("s.document @@ search_query(%(terms)s::jsonb)")
-# What other listings narrow to with a text.
-TEXT_CONDITION = sql.SQL(
-    "p.id IN (SELECT s.product_id FROM product_search AS s"
-    " WHERE s.document @@ search_query(%(terms)s::jsonb))"
-)
-ITEM = sql.SQL(
-    """json_build_object(
-        'id', p.id,
-        'name', p.name,
-        'slug', p.slug,
-        'price', p.price,
-        'compare_at_price', p.compare_at_price,
-        'stock_quantity', p.stock_quantity,
-        'category_name', c.name,
-        'brand_name', b.name,
-        'primary_image', pi.url,
-        'avg_rating', ps.rating_sum::numeric / nullif(ps.rating_count, 0),
-        'review_count', coalesce(ps.rating_count, 0)
-    )"""
-)
-ITEM_JOINS = sql.SQL(
-    """JOIN products AS p ON p.id = page.id
-    LEFT JOIN categories AS c ON c.id = p.category_id
-    LEFT JOIN brands AS b ON b.id = p.brand_id
-    LEFT JOIN product_images AS pi ON pi.product_id = p.id AND pi.is_primary
-    LEFT JOIN product_stats AS ps ON ps.product_id = p.id"""
-)
 _STATEMENT = sql.SQL(
     """
     WITH understood AS MATERIALIZED (
@@ -76,7 +46,13 @@ _STATEMENT = sql.SQL(
     ),
     page AS (
         SELECT id, score
-        FROM (SELECT s.product_id AS id, {score} AS score FROM candidate AS s) AS scored
+        FROM (
+            SELECT s.product_id AS id, {score} AS score
+            FROM (
+                SELECT product_id, popularity, document FROM candidate
+                ORDER BY popularity DESC, product_id DESC LIMIT %(ranked)s::int
+            ) AS s
+        ) AS scored
         {place}
         ORDER BY {order}
         LIMIT %(limit)s::int + 1
@@ -87,7 +63,7 @@ _STATEMENT = sql.SQL(
         'rows', coalesce((
             SELECT json_agg(json_build_object(
                 'score', page.score,
-                'item', {item}
+                'item', json_build_object({item})
             ) ORDER BY page.score DESC, page.id DESC)
             FROM page {joins}
         ), '[]')
@@ -144,30 +120,35 @@ async def find(
     Args:
         connection: where to ask.
         text: what was typed, up to 200 characters and 20 terms.
-        filters: what else to leave out.
+        filters: what else to leave out; a text of theirs does not count.
         limit: rows a page, 1 to 100.
         cursor: `next` or `previous` of a page of the same search.
         ranked: how many products are put in order; of more than that, the most popular ones.
 
     Raises:
-        InvalidInputError: for a text without a word or too long, a limit outside of these, or a
-            cursor of something else.
+        InvalidInputError: for a text without a word or too long, a limit outside of these, a
+            filter that cannot be, or a cursor of something else.
     """
     cursors.check_limit(limit)
     terms = parse(text)
     if not terms:
         raise InvalidInputError("text", text, "must have a word to search for")
-    names, params = conditions_of(filters)
+    given = conditions(msgspec.structs.replace(filters, text=None))
     asked = _Asked(text, terms, fingerprint(terms, filters), limit, ranked)
     place = cursors.decode(cursor, Place)
     if place is not None and place.of != asked.of:
         reason = "must be the cursor that a page of the same search came with"
         raise InvalidInputError("cursor", cursor, reason)
-    query = find_query(names, back=place.back if place else None)
-    document = msgspec.json.encode(terms).decode()
+    query = find_query(given.names, back=place.back if place else None)
     at = {"score": place.score, "id": place.id} if place else {}
     answer = await query.document(
-        connection, _Answer, terms=document, limit=limit, ranked=ranked, **params, **at
+        connection,
+        _Answer,
+        terms=as_document(terms),
+        limit=limit,
+        ranked=ranked,
+        **given.params,
+        **at,
     )
     if answer is None:
         raise LookupError("the statement answers with one document")
@@ -175,17 +156,17 @@ async def find(
 
 
 @cache
-def find_query(filters: frozenset[str], *, back: bool | None) -> Query:
+def find_query(filters: tuple[str, ...], *, back: bool | None) -> Query:
     """Return the statement for the filters in use; `back` None for the first page."""
-    narrowed = [MATCHES, *conditions_of_names(filters)]
+    narrowed = [MATCHES, condition(filters)] if filters else [MATCHES]
     statement = _STATEMENT.format(
         products=sql.SQL("JOIN products AS p ON p.id = s.product_id" if filters else ""),
         conditions=sql.SQL(" AND ").join(narrowed),
         score=SCORE,
         place=_PLACES[back],
         order=_ORDER[bool(back)],
-        item=ITEM,
-        joins=ITEM_JOINS,
+        item=FIELDS,
+        joins=JOINS,
     )
     return Query(
         "find_products",

@@ -24,6 +24,10 @@ class _Batch(msgspec.Struct, frozen=True):
     count: int
 
 
+class _Count(msgspec.Struct, frozen=True):
+    count: int
+
+
 class _Words(msgspec.Struct, frozen=True):
     last: UUID | None
     products: dict[str, int]
@@ -91,7 +95,8 @@ async def count_words(pool: Pool) -> int:
 
 async def _take_new_words(connection: AsyncConnection[Any]) -> int:
     await QUERIES["hold_search_words"].execute(connection)
-    return await QUERIES["take_new_words"].execute(connection, size=BATCH)
+    (taken,) = await QUERIES["take_new_words"].rows(connection, _Count, size=BATCH)
+    return taken.count
 
 
 async def _write(connection: AsyncConnection[Any], counts: dict[str, int]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shopflow.postgres.pool import Pool
-from shopflow.products.listing import EVERYTHING, ProductFilters
+from shopflow.products.filters import EVERYTHING, ProductFilters
 from shopflow.products.search import language, ranking, refreshing, suggesting
 from shopflow.products.search.language import Rewritten, ShowProgress
 from shopflow.products.search.models import Found, SearchLanguage, Suggestions

@@ -15,7 +15,7 @@ from shopflow.products.search.models import (
     SuggestedProduct,
     Suggestions,
 )
-from shopflow.products.search.parsing import Term, corrected_text, parse
+from shopflow.products.search.parsing import Term, as_document, corrected_text, parse
 
 QUERIES = queries.load(__package__)
 
@@ -70,7 +70,7 @@ def parameters(terms: tuple[Term, ...], text: str) -> dict[str, object]:
     *earlier, last = terms
     # A phrase or what is not wanted is not completed: no word is empty.
     return {
-        "terms": msgspec.json.encode(terms).decode(),
+        "terms": as_document(terms),
         "last": last.text.lower() if last.is_prefix else "\U0010ffff",
         "earlier": " ".join(map(str, earlier)),
         "typed": " ".join(text.lower().split()),
