@@ -101,8 +101,8 @@ async def list_products(
         connection: where to ask.
         filters: what to leave out; everything is listed without.
         sort: `newest`, `price_asc`, `price_desc`, `rating` (best first), `best_selling` (in the
-            last months, as `shopflow worker` has counted), `name`, or `relevance` with a text, where
-            the best are listed as `search.ranking.find` does it.
+            last months, as `shopflow worker` has counted), `name`, or with a text `relevance`, as
+            `search.ranking.find` has it.
         limit: rows a page, 1 to 100.
         cursor: `next` or `previous` of a page in the same sort with the same filters.
         offset: rows to skip instead, 0 to 10,000: for small lists with numbered pages. They are

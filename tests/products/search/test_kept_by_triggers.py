@@ -82,7 +82,12 @@ async def test_of_two_who_write_new_words_nobody_waits(shop: Shop) -> None:
     insert = (
         "INSERT INTO products (name, slug, sku, price) VALUES (%(name)s, %(slug)s, %(slug)s, 1)"
     )
-    async with shop.pool.connection() as first, shop.pool.connection() as second:
+    async with (
+        shop.pool.connection() as first,
+        shop.pool.connection() as second,
+        first.transaction(),
+        second.transaction(),
+    ):
         await first.execute(insert, {"name": "Pillow", "slug": "a"})
         await second.execute("SET LOCAL lock_timeout = '1ms'")
         await second.execute(insert, {"name": "Pillow Blanket", "slug": "b"})

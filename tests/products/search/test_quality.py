@@ -45,7 +45,7 @@ BEGINNINGS: list[Labelled] = [
     ("wireless head", ["headphones"], None),
     ("runni", ["running-shoes"], None),
     ("cardi", ["cardigan"], None),
-    ("sleeping b", ["sleeping-bag"], None),
+    ("sleeping ba", ["sleeping-bag"], None),
     ("kno", [], "knife"),
 ]
 MISTYPED: list[Labelled] = [

@@ -31,6 +31,8 @@ async def test_words_products_categories_and_brands(
         # Completed to what there is together with the words before.
         ("wireless ke", ("wireless keyboard",)),
         ("mechanical ke", ("mechanical keyboard",)),
+        ("wireless k", ("wireless keyboard",)),
+        ("k", ("kitchen", "klang", "keyboard", "klinge", "keeps")),
         ("wireless te", ()),
         ("wirelss head", ("wireless headphones",)),
         ("", ()),

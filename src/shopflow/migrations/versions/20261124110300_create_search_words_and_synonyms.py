@@ -50,7 +50,7 @@ def upgrade() -> None:
     op.execute("CREATE INDEX idx_search_words_lexeme ON search_words (lexeme)")
     op.execute("CREATE INDEX idx_search_words_prefix ON search_words (word) INCLUDE (products)")
     op.execute(
-        "CREATE INDEX idx_search_words_similar ON search_words USING gist (word gist_trgm_ops (siglen = 64))"
+        "CREATE INDEX idx_search_words_similar ON search_words USING gin (word gin_trgm_ops) WITH (fastupdate = off)"
     )
     op.execute(
         "COMMENT ON TABLE search_words IS 'The words of listed products, for what is completed and corrected; a worker counts them and removes those that are gone'"

@@ -10,23 +10,24 @@ def upgrade() -> None:
     op.execute(
         """
         CREATE FUNCTION search_nearest_word(typed text) RETURNS text
-        LANGUAGE sql STABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
+        LANGUAGE sql STABLE PARALLEL SAFE
+        SET search_path FROM CURRENT SET enable_seqscan = off AS $$
             SELECT word
             FROM (
-                SELECT word, products, similarity(word, typed) AS alike,
-                    -- Letters in another order have few trigrams in common.
-                    (SELECT string_agg(c, '' ORDER BY c) FROM regexp_split_to_table(word, '') AS c)
-                    = (SELECT string_agg(c, '' ORDER BY c) FROM regexp_split_to_table(typed, '') AS c)
-                    AS same_letters
-                FROM search_words
-                WHERE lexeme <> ''
-                ORDER BY word <-> typed
-                LIMIT 10
+                SELECT word, products, similarity(word, typed) AS alike FROM search_words
+                WHERE word % typed AND lexeme <> ''
+                UNION ALL
+                -- Two letters in each other's place leave a short word few trigrams.
+                SELECT word, products, similarity(word, typed) + 0.4 FROM search_words
+                WHERE lexeme <> '' AND word IN (
+                    SELECT left(typed, place - 1) || substr(typed, place + 1, 1)
+                        || substr(typed, place, 1) || substr(typed, place + 2)
+                    FROM generate_series(1, length(typed) - 1) AS place
+                )
             ) AS near
-            WHERE alike >= 0.3 OR (same_letters AND left(word, 1) = left(typed, 1))
-            ORDER BY alike + CASE WHEN same_letters THEN 0.4 ELSE 0 END
-                -- Of words about as near, the one that is more often meant.
-                + least(0.15, ln(products) / 60) - abs(length(word) - length(typed)) / 50.0 DESC,
+            -- Of words about as near, the one that is more often meant.
+            ORDER BY
+                alike + least(0.15, ln(products) / 60) - abs(length(word) - length(typed)) / 50.0 DESC,
                 word
             LIMIT 1
         $$

@@ -20,8 +20,9 @@ from shopflow.products.search.models import Found, Place
 from shopflow.products.search.parsing import Term, as_document, corrected_text, parse
 
 # Ranking each product of a popular word is what a search costs: the most popular ones are ranked,
-# and the answer says so.
-RANKED = 1000
+# and the answer says so. Of a word that one product in a hundred has, a hundred times as many are
+# looked at.
+RANKED = 500
 
 # Of the letters D, C, B, A: description, none, tags, name and brand.
 WEIGHTS = sql.SQL("'{0.05, 0.1, 0.3, 1.0}'")

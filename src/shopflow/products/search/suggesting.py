@@ -61,25 +61,30 @@ async def suggest(connection: AsyncConnection[Any], text: str, limit: int = 5) -
         products=answer.products,
         categories=answer.categories,
         brands=answer.brands,
-        corrected=corrected_text(terms, answer.corrected),
+        corrected=corrected_text(terms, (*answer.corrected, None)[: len(terms)]),
     )
 
 
 def parameters(terms: tuple[Term, ...], text: str) -> dict[str, object]:
     """Return what the statement is given for what was typed."""
     *earlier, last = terms
-    # A phrase or what is not wanted is not completed: no word is empty.
+    # A single letter begins a tenth of all words: it is completed, and not searched for.
+    searched = earlier if earlier and last.kind == "word" and len(last.text) == 1 else terms
+    is_open = last.kind == "word" and text.endswith(last.text)
     return {
-        "terms": as_document(terms),
-        "last": last.text.lower() if last.is_prefix else "\U0010ffff",
+        "terms": as_document(searched),
+        # A phrase or what is not wanted is not completed: no word begins so.
+        "last": last.text.lower() if is_open else "\U0010ffff",
         "earlier": " ".join(map(str, earlier)),
         "typed": " ".join(text.lower().split()),
     }
 
 
 def _searches(terms: tuple[Term, ...], answer: _Answer) -> tuple[str, ...]:
-    corrected = corrected_text(terms, answer.corrected)
+    # The last one is not there where it was not searched for.
+    words = (*answer.corrected, None)[: len(terms)]
+    corrected = corrected_text(terms, words)
     if not answer.words:
         return (corrected,) if corrected and answer.products else ()
-    before = [word or str(term) for term, word in zip(terms, answer.corrected, strict=True)][:-1]
+    before = [word or str(term) for term, word in zip(terms, words, strict=True)][:-1]
     return tuple(" ".join((*before, word)) for word in answer.words)
