@@ -101,3 +101,7 @@ class Place(msgspec.Struct, frozen=True):
     id: UUID
     of: str
     back: bool = False
+
+    def keys(self) -> dict[str, object]:
+        """Return what the statement compares with."""
+        return {"score": self.score, "id": self.id}

@@ -256,3 +256,33 @@ changed AS (
     RETURNING s.product_id
 )
 SELECT (SELECT max(product_id::text)::uuid FROM batch) AS last, (SELECT count(*) FROM changed) AS count;
+
+-- name: get_embedding_dimensions
+-- How long the vectors are; no row where search by meaning is not switched on.
+SELECT atttypmod AS dimensions FROM pg_attribute
+WHERE attrelid = to_regclass('product_embeddings') AND attname = 'embedding';
+
+-- name: drop_embeddings
+-- Search by meaning is switched off.
+DROP TABLE IF EXISTS product_embeddings;
+
+-- name: texts_to_embed
+-- A batch of products without a vector of their text as it is now.
+SELECT
+    s.product_id, s.changed_at::text AS changed_at,
+    concat_ws(E'\n', p.name, b.name, array_to_string(p.tags, ', '), p.description) AS text
+FROM product_search AS s
+JOIN products AS p ON p.id = s.product_id
+LEFT JOIN brands AS b ON b.id = p.brand_id
+LEFT JOIN product_embeddings AS e ON e.product_id = s.product_id
+WHERE s.product_id > %(after)s::uuid AND e.made_from IS DISTINCT FROM s.changed_at
+ORDER BY s.product_id LIMIT %(size)s::int;
+
+-- name: write_embeddings
+-- The vectors of a batch, of the products that are still listed.
+INSERT INTO product_embeddings (product_id, made_from, embedding)
+SELECT given.id, given.made_from, given.vector::vector
+FROM unnest(%(ids)s::uuid[], %(made_from)s::timestamptz[], %(vectors)s::text[]) AS given (id, made_from, vector)
+JOIN product_search AS s ON s.product_id = given.id
+ORDER BY given.id
+ON CONFLICT (product_id) DO UPDATE SET made_from = EXCLUDED.made_from, embedding = EXCLUDED.embedding;

@@ -71,18 +71,20 @@ _STATEMENT = sql.SQL(
     )
     """
 )
-_ORDER = {
+ORDERS = {
     False: sql.SQL("score DESC, id DESC"),
     True: sql.SQL("score, id"),
 }
-_PLACES = {
+PLACES = {
     None: sql.SQL(""),
     False: sql.SQL("WHERE (score, id) < (%(score)s::float8, %(id)s::uuid)"),
     True: sql.SQL("WHERE (score, id) > (%(score)s::float8, %(id)s::uuid)"),
 }
 
 
-class _Asked(msgspec.Struct, frozen=True):
+class Asked(msgspec.Struct, frozen=True):
+    """What is searched for; `of` tells it from every other search."""
+
     text: str
     terms: tuple[Term, ...]
     of: str
@@ -95,7 +97,9 @@ class _Row(msgspec.Struct, frozen=True):
     item: ProductListing
 
 
-class _Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True):
+    """What the statement returns: one row more than fit the page when there is another."""
+
     matches: int
     corrected: tuple[str | None, ...]
     rows: list[_Row]
@@ -130,30 +134,18 @@ async def find(
         InvalidInputError: for a text without a word or too long, a limit outside of these, a
             filter that cannot be, or a cursor of something else.
     """
-    cursors.check_limit(limit)
-    terms = parse(text)
-    if not terms:
-        raise InvalidInputError("text", text, "must have a word to search for")
+    asked, place = asked_for(text, filters, limit, cursor, ranked=ranked)
     given = conditions(msgspec.structs.replace(filters, text=None))
-    asked = _Asked(text, terms, fingerprint(terms, filters), limit, ranked)
-    place = cursors.decode(cursor, Place)
-    if place is not None and place.of != asked.of:
-        reason = "must be the cursor that a page of the same search came with"
-        raise InvalidInputError("cursor", cursor, reason)
-    query = find_query(given.names, back=place.back if place else None)
-    at = {"score": place.score, "id": place.id} if place else {}
-    answer = await query.document(
+    answer = await find_query(given.names, back=place.back if place else None).document(
         connection,
-        _Answer,
-        terms=as_document(terms),
+        Answer,
+        terms=as_document(asked.terms),
         limit=limit,
         ranked=ranked,
         **given.params,
-        **at,
+        **(place.keys() if place else {}),
     )
-    if answer is None:
-        raise LookupError("the statement answers with one document")
-    return _page(answer, asked, place)
+    return page_of(answer, asked, place)
 
 
 @cache
@@ -164,8 +156,8 @@ def find_query(filters: tuple[str, ...], *, back: bool | None) -> Query:
         products=sql.SQL("JOIN products AS p ON p.id = s.product_id" if filters else ""),
         conditions=sql.SQL(" AND ").join(narrowed),
         score=SCORE,
-        place=_PLACES[back],
-        order=_ORDER[bool(back)],
+        place=PLACES[back],
+        order=ORDERS[bool(back)],
         item=FIELDS,
         joins=JOINS,
     )
@@ -177,12 +169,37 @@ def find_query(filters: tuple[str, ...], *, back: bool | None) -> Query:
     )
 
 
-def fingerprint(terms: tuple[Term, ...], filters: ProductFilters) -> str:
-    """Return what tells one search from another."""
-    return blake2b(msgspec.json.encode((terms, filters)), digest_size=6).hexdigest()
+def asked_for(
+    text: str,
+    filters: ProductFilters,
+    limit: int,
+    cursor: str | None,
+    *,
+    ranked: int,
+    kind: str = "words",
+) -> tuple[Asked, Place | None]:
+    """Return what is searched for, and where its page begins.
+
+    Raises:
+        InvalidInputError: for a text without a word, a limit or a cursor that cannot be.
+    """
+    cursors.check_limit(limit)
+    terms = parse(text)
+    if not terms:
+        raise InvalidInputError("text", text, "must have a word to search for")
+    others = msgspec.structs.replace(filters, text=None)
+    of = blake2b(msgspec.json.encode((kind, terms, others)), digest_size=6).hexdigest()
+    place = cursors.decode(cursor, Place)
+    if place is not None and place.of != of:
+        reason = "must be the cursor that a page of the same search came with"
+        raise InvalidInputError("cursor", cursor, reason)
+    return Asked(text, terms, of, limit, ranked), place
 
 
-def _page(answer: _Answer, asked: _Asked, place: Place | None) -> Found:
+def page_of(answer: Answer | None, asked: Asked, place: Place | None) -> Found:
+    """Return the page of an answer, with the cursors of those beside it."""
+    if answer is None:
+        raise LookupError("the statement answers with one document")
     back = place is not None and place.back
     more = len(answer.rows) > asked.limit
     rows = answer.rows[-asked.limit :] if back else answer.rows[: asked.limit]

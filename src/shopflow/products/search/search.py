@@ -7,6 +7,7 @@ from shopflow.products.filters import EVERYTHING, ProductFilters
 from shopflow.products.search import language, ranking, refreshing, suggesting
 from shopflow.products.search.language import Rewritten, ShowProgress
 from shopflow.products.search.models import Found, SearchLanguage, Suggestions
+from shopflow.products.search.semantic import Semantic
 from shopflow.products.search.synonyms import Synonyms
 
 
@@ -15,11 +16,13 @@ class Search:
 
     Attributes:
         synonyms: words that find others as well.
+        semantic: search by meaning, with a model of your own.
     """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self.synonyms = Synonyms(pool)
+        self.semantic = Semantic(pool)
 
     async def find(
         self,
