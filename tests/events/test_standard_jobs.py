@@ -122,6 +122,8 @@ async def test_a_worker_does_all_that_is_due(
     assert process.returncode == 0, errors.decode()
     assert msgspec.json.decode(said)["jobs"] == {
         "clean_accounts": 0,
+        "count_sales": 4,
+        "count_search_words": 1,
         "expire_authorizations:manual": 0,
         "expire_authorizations:sandbox": 1,
         "expire_carts": 1,
@@ -129,6 +131,8 @@ async def test_a_worker_does_all_that_is_due(
         "expire_unpaid_orders": 1,
         "recover_payments:manual": 0,
         "recover_payments:sandbox": 2,
+        "refresh_popularity": 4,
+        "refresh_search": 0,
     }
     assert await run(shop, "SELECT count(*) FROM carts WHERE session_id IN ('old', 'new')") == [
         (1,)
@@ -188,6 +192,10 @@ async def test_a_job_is_there_as_the_settings_and_the_gateways_say(settings: Set
     assert names == {
         "expire_events",
         "clean_accounts",
+        "refresh_search",
+        "count_search_words",
+        "count_sales",
+        "refresh_popularity",
         "recover_payments:bank",
         "expire_authorizations:bank",
     }

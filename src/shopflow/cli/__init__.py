@@ -34,6 +34,7 @@ COMMANDS = {
     "carts": "carts:app",
     "orders": "orders:app",
     "stock": "stock:app",
+    "search": "search:app",
     "demo": "demo:app",
     "payments": "payments:app",
     "settings": "show_settings:settings",

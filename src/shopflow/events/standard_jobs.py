@@ -37,9 +37,10 @@ def standard_jobs(settings: Settings, gateways: Gateways) -> tuple[Job, ...]:
         Job("expire_events", 10 * MINUTE, lambda pool: _expire_events(pool, settings)),
         Job("clean_accounts", HOUR, clean_accounts),
         Job("refresh_search", MINUTE, refresh_search),
-        Job("refresh_popularity", HOUR, refresh_popularity),
         Job("count_search_words", 24 * HOUR, count_words),
         Job("count_sales", HOUR, lambda pool: count_sales(pool, days=settings.best_selling_days)),
+        # From what was just counted.
+        Job("refresh_popularity", HOUR, refresh_popularity),
     ]
     if settings.guest_cart_days or settings.user_cart_days:
         jobs.append(Job("expire_carts", HOUR, lambda pool: _expire_carts(pool, settings)))

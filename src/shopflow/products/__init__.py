@@ -41,7 +41,18 @@ from shopflow.products.models import (
 )
 from shopflow.products.review_models import Moderation, OwnReview, QueuedReview, Review
 from shopflow.products.review_reading import ReviewSort
-from shopflow.products.sorting import Sort
+from shopflow.products.search.embedding import Embedding, SemanticSearchError
+from shopflow.products.search.language import Rewritten
+from shopflow.products.search.models import (
+    Found,
+    SearchLanguage,
+    SuggestedBrand,
+    SuggestedCategory,
+    SuggestedProduct,
+    Suggestions,
+    Synonym,
+)
+from shopflow.products.sorting import AnySort, Sort
 from shopflow.products.stock_changing import GivenReason
 from shopflow.products.stock_models import LowStock, Movement, Reason, StockChange, StockMismatch
 
@@ -49,12 +60,15 @@ __all__ = [
     "AdminProduct",
     "AdminVariant",
     "AlreadyReviewedError",
+    "AnySort",
     "Brand",
     "BrandChanges",
     "Category",
     "CategoryChanges",
     "CategoryCycleError",
     "CategoryHasChildrenError",
+    "Embedding",
+    "Found",
     "GivenReason",
     "ImageChanges",
     "InsufficientStockError",
@@ -87,11 +101,19 @@ __all__ = [
     "ReviewChangedError",
     "ReviewChanges",
     "ReviewSort",
+    "Rewritten",
+    "SearchLanguage",
+    "SemanticSearchError",
     "SkuTakenError",
     "SlugTakenError",
     "Sort",
     "StockChange",
     "StockMismatch",
+    "SuggestedBrand",
+    "SuggestedCategory",
+    "SuggestedProduct",
+    "Suggestions",
+    "Synonym",
     "VariantChanges",
     "VersionConflictError",
 ]

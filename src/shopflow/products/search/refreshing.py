@@ -70,7 +70,7 @@ async def refresh_popularity(pool: Pool) -> int:
 
 
 async def count_words(pool: Pool) -> int:
-    """Count the products of each word anew, and forget those of none; return how many words.
+    """Count the products of each word anew, and forget those of none; return how many changed.
 
     Reads all products, in batches. Raises nothing of its own.
     """
@@ -86,11 +86,12 @@ async def count_words(pool: Pool) -> int:
         after = found.last if found else None
         for word, products in found.products.items() if found else ():
             counts[word] = counts.get(word, 0) + products
+    changed = 0
     for some in _batches(sorted(counts.items())):
-        await run_transaction(pool, partial(_write, counts=dict(some)))
+        changed += await run_transaction(pool, partial(_write, counts=dict(some)))
     for words in _batches(sorted(gone - counts.keys())):
-        await run_transaction(pool, partial(_forget, words=words))
-    return len(counts)
+        changed += await run_transaction(pool, partial(_forget, words=words))
+    return changed
 
 
 async def _take_new_words(connection: AsyncConnection[Any]) -> int:
@@ -99,16 +100,16 @@ async def _take_new_words(connection: AsyncConnection[Any]) -> int:
     return taken.count
 
 
-async def _write(connection: AsyncConnection[Any], counts: dict[str, int]) -> None:
+async def _write(connection: AsyncConnection[Any], counts: dict[str, int]) -> int:
     await QUERIES["hold_search_words"].execute(connection)
-    await QUERIES["write_word_counts"].execute(
+    return await QUERIES["write_word_counts"].execute(
         connection, words=list(counts), products=list(counts.values())
     )
 
 
-async def _forget(connection: AsyncConnection[Any], words: Sequence[str]) -> None:
+async def _forget(connection: AsyncConnection[Any], words: Sequence[str]) -> int:
     await QUERIES["hold_search_words"].execute(connection)
-    await QUERIES["forget_words"].execute(connection, words=list(words))
+    return await QUERIES["forget_words"].execute(connection, words=list(words))
 
 
 def _batches(everything: Sequence[T]) -> Iterator[Sequence[T]]:
