@@ -197,24 +197,23 @@ def _functions() -> None:
         CREATE FUNCTION note_search_words(words text[], counts bigint[]) RETURNS void
         LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
         DECLARE
-            unknown text[];
+            language regconfig := search_language();
         BEGIN
-            SELECT array_agg(given.word) INTO unknown
-            FROM unnest(words) AS given (word)
+            SELECT array_agg(given.word), array_agg(given.products) INTO words, counts
+            FROM unnest(words, counts) AS given (word, products)
             WHERE NOT EXISTS (SELECT FROM search_words AS w WHERE w.word = given.word)
                 AND NOT EXISTS (SELECT FROM search_new_words AS n WHERE n.word = given.word);
-            IF unknown IS NULL THEN
+            IF words IS NULL THEN
                 RETURN;
             END IF;
             IF pg_try_advisory_xact_lock(search_words_lock()) THEN
                 INSERT INTO search_words (word, lexeme, products)
-                SELECT given.word, search_lexeme(search_language(), given.word), given.products
+                SELECT given.word, search_lexeme(language, given.word), given.products
                 FROM unnest(words, counts) AS given (word, products)
-                WHERE given.word = ANY(unknown)
                 ORDER BY given.word
                 ON CONFLICT DO NOTHING;
             ELSE
-                INSERT INTO search_new_words (word) SELECT unnest(unknown);
+                INSERT INTO search_new_words (word) SELECT unnest(words);
             END IF;
         END
         $$
