@@ -254,3 +254,15 @@ def test_how_to_set_coupons_shipping_and_tax(workplace: dict[str, str]) -> None:
     seen = follow(workplace, document)
     assert document.read_text(encoding="utf-8").split("```text\n")[1].split("```")[0] in seen
     assert "flat: 20.00 + 1.60 = 21.60" in seen
+
+
+def test_how_to_search(workplace: dict[str, str]) -> None:
+    document = ROOT / "docs" / "howto" / "search.md"
+    seen = follow(workplace, document)
+    assert document.read_text(encoding="utf-8").split("```text\n")[1].split("```")[0] in seen
+    assert "corrected  headphones" in seen
+    assert "sofa\tsettee" in seen
+    assert "0 of 5 products were not as they should be" in seen
+    assert "language  german" in seen
+    assert "vectors made: 5" in seen
+    assert "to sit: Three-Seat Couch" in seen

@@ -132,6 +132,8 @@ async def test_a_worker_does_all_that_is_due(
     assert process.returncode == 0, errors.decode()
     assert msgspec.json.decode(said)["jobs"] == {
         "clean_accounts": 0,
+        "count_sales": 4,
+        "count_search_words": 1,
         "expire_authorizations:manual": 0,
         "expire_authorizations:sandbox": 1,
         "expire_carts": 1,
@@ -140,6 +142,8 @@ async def test_a_worker_does_all_that_is_due(
         "recover_payments:manual": 0,
         "recover_payments:sandbox": 2,
         "run_due_bulk_changes": 1,
+        "refresh_popularity": 4,
+        "refresh_search": 0,
     }
     assert (await shop.products.get(on_sale)).price == Decimal("15.00")
     assert await run(shop, "SELECT count(*) FROM carts WHERE session_id IN ('old', 'new')") == [
@@ -201,6 +205,10 @@ async def test_a_job_is_there_as_the_settings_and_the_gateways_say(settings: Set
         "expire_events",
         "clean_accounts",
         "run_due_bulk_changes",
+        "refresh_search",
+        "count_search_words",
+        "count_sales",
+        "refresh_popularity",
         "recover_payments:bank",
         "expire_authorizations:bank",
     }

@@ -142,3 +142,5 @@ VALUES ('00000000-0000-7000-8000-0000000000d1', 1, 'price', '00000000-0000-7000-
 INSERT INTO price_changes (product_id, variant_id, old_price, new_price, bulk_change_id, changed_by)
 VALUES ('00000000-0000-7000-8000-0000000000a2', '00000000-0000-7000-8000-0000000000e1', 20.00, 18.00,
     '00000000-0000-7000-8000-0000000000d1', '00000000-0000-7000-8000-000000000002');
+INSERT INTO search_synonyms (word, synonym) VALUES ('jumper', 'sweater');
+INSERT INTO search_new_words (word) VALUES ('jersey');

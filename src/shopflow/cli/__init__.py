@@ -36,6 +36,7 @@ COMMANDS = {
     "orders": "orders:app",
     "stock": "stock:app",
     "prices": "prices:app",
+    "search": "search:app",
     "demo": "demo:app",
     "payments": "payments:app",
     "settings": "show_settings:settings",

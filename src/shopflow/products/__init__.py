@@ -68,7 +68,18 @@ from shopflow.products.models import (
 )
 from shopflow.products.review_models import Moderation, OwnReview, QueuedReview, Review
 from shopflow.products.review_reading import ReviewSort
-from shopflow.products.sorting import Sort
+from shopflow.products.search.embedding import Embedding, SemanticSearchError
+from shopflow.products.search.language import Rewritten
+from shopflow.products.search.models import (
+    Found,
+    SearchLanguage,
+    SuggestedBrand,
+    SuggestedCategory,
+    SuggestedProduct,
+    Suggestions,
+    Synonym,
+)
+from shopflow.products.sorting import AnySort, Sort
 from shopflow.products.stock_changing import GivenReason
 from shopflow.products.stock_models import LowStock, Movement, Reason, StockChange, StockMismatch
 
@@ -76,6 +87,7 @@ __all__ = [
     "AdminProduct",
     "AdminVariant",
     "AlreadyReviewedError",
+    "AnySort",
     "Brand",
     "BrandChanges",
     "BulkChange",
@@ -90,7 +102,9 @@ __all__ = [
     "CategoryHasChildrenError",
     "ComparePrice",
     "Draft",
+    "Embedding",
     "Ending",
+    "Found",
     "GivenReason",
     "ImageChanges",
     "InsufficientStockError",
@@ -132,9 +146,12 @@ __all__ = [
     "ReviewChangedError",
     "ReviewChanges",
     "ReviewSort",
+    "Rewritten",
     "Rule",
     "SchedulesOverlapError",
+    "SearchLanguage",
     "Selection",
+    "SemanticSearchError",
     "ShowProgress",
     "SkuTakenError",
     "SlugTakenError",
@@ -144,6 +161,11 @@ __all__ = [
     "StockMismatch",
     "StockRule",
     "StockStep",
+    "SuggestedBrand",
+    "SuggestedCategory",
+    "SuggestedProduct",
+    "Suggestions",
+    "Synonym",
     "VariantChanges",
     "VersionConflictError",
 ]

@@ -9,6 +9,7 @@ import msgspec
 from psycopg import sql
 
 from shopflow.products.filters import ProductFilters, check_filters
+from shopflow.products.search.parsing import as_document, parse
 
 # The predicate of the partial indexes.
 LISTED = sql.SQL("p.is_active = TRUE AND p.deleted_at IS NULL")
@@ -31,8 +32,8 @@ _FIXED: Mapping[str, sql.SQL] = {
         " WHERE rs.product_id = p.id AND rs.rating_average >= %(rating_min)s)"
     ),
     "text": sql.SQL(
-        "to_tsvector('english', coalesce(p.name, '') || ' ' || coalesce(p.description, ''))"
-        " @@ websearch_to_tsquery('english', %(text)s)"
+        "p.id IN (SELECT ts.product_id FROM product_search AS ts"
+        " WHERE ts.document @@ search_query(%(text)s::jsonb))"
     ),
 }
 _ATTRIBUTE = sql.SQL("p.attributes @> ANY ({}::jsonb[])")
@@ -94,7 +95,9 @@ def _values(filters: ProductFilters, without: str | None) -> Iterator[tuple[str,
         value: object = getattr(filters, name)
         if name in {without, "attributes", "options"} or value is None or value is False:
             continue
-        if isinstance(value, str) or not isinstance(value, Sequence):
+        if isinstance(value, str):
+            yield name, as_document(parse(value))
+        elif not isinstance(value, Sequence):
             yield name, value
         elif name == "brand_ids" and len(value) == 1:
             yield f"{name}.0", value[0]
