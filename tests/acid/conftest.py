@@ -3,7 +3,7 @@
 import asyncio
 import os
 import random
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -12,6 +12,8 @@ from psycopg import AsyncConnection
 
 import shopflow
 from shopflow import Shop
+from shopflow.orders.grouping import GroupCheckout, _Caller
+from shopflow.orders.placing import Answer
 from shopflow.postgres.conninfo import conninfo
 from shopflow.settings import Settings
 from tests.orders.conftest import filled
@@ -33,6 +35,20 @@ async def psql(settings: Settings) -> AsyncIterator[AsyncConnection]:
     """A session in a transaction, as of somebody in psql."""
     async with await AsyncConnection.connect(conninfo(settings)) as found:
         yield found
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No checkout gives way after half a second of waiting, which a slow machine may need itself."""
+    attempt = GroupCheckout._attempt
+
+    async def patiently(
+        self: GroupCheckout, callers: Sequence[_Caller], *, patient: bool
+    ) -> list[Answer]:
+        del patient
+        return await attempt(self, callers, patient=True)
+
+    monkeypatch.setattr(GroupCheckout, "_attempt", patiently)
 
 
 @pytest.fixture

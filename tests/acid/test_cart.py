@@ -14,6 +14,8 @@ from tests.catalogue import a_coupon, a_product, a_shipping_method, a_user, run
 from tests.orders.conftest import Filled, order
 from tests.waiting import waiting
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 ADD = "INSERT INTO cart_items (cart_id, product_id, quantity, unit_price) VALUES (%s, %s, 3, 0.01)"
 MORE = "UPDATE cart_items SET quantity = 4 WHERE cart_id = %s"
 GONE = "DELETE FROM cart_items WHERE cart_id = %s AND product_id = %s"

@@ -15,6 +15,8 @@ from tests.acid.conftest import ends, held, stopped
 from tests.catalogue import a_product, a_variant, run
 from tests.orders.conftest import Filled, order
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 TAKE = "UPDATE {} SET stock_quantity = stock_quantity - {} WHERE id = '{}'"
 SELL = "INSERT INTO stock_movements (product_id, variant_id, change, reason) VALUES (%s, %s, %s, 'sale')"
 LEFT = """

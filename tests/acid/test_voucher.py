@@ -1,5 +1,7 @@
 """ACIDRain, voucher: a coupon is used more often than it may, by phantoms or between transactions."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import psycopg
@@ -8,12 +10,15 @@ from psycopg import AsyncConnection
 
 from shopflow import Shop
 from shopflow.ids import CartId, UserId
+from shopflow.orders.checkout import Checkout
 from shopflow.orders.models import PlacedOrder
 from shopflow.promotions.errors import CouponRefusedError, Reason
 from tests.acid.conftest import ends, held, stopped
 from tests.catalogue import a_coupon, a_product, a_user, run
 from tests.orders.conftest import order
 from tests.waiting import waiting
+
+pytestmark = pytest.mark.usefixtures("patient")
 
 USES = """
 SELECT c.used_count, (SELECT count(*) FROM coupon_usage AS u WHERE u.coupon_id = c.id)
@@ -27,6 +32,12 @@ WITH sold AS (
 )
 INSERT INTO coupon_usage (coupon_id, order_id, user_id, discount_amount)
 SELECT c.id, sold.id, sold.user_id, 0 FROM sold, coupons AS c
+"""
+SAME_KEY = """
+INSERT INTO orders (
+    currency_code, subtotal, total_amount, customer_email, idempotency_key, idempotency_fingerprint
+)
+VALUES ('USD', 0, 0, 'a@example.com', %(key)s, sha256(''))
 """
 RULES = [
     ({"usage_limit": 1}, "used up", "coupons_used_within_limit"),
@@ -52,6 +63,14 @@ async def placed_and_reordered(shop: Shop, cart_id: CartId) -> None:
     """Nothing is left in a cart that was ordered: fill it again."""
     await shop.carts.add(cart_id, await a_product(shop))
     await shop.carts.apply_coupon(cart_id, "CODE")
+
+
+@asynccontextmanager
+async def key_held(shop: Shop, checkout: Checkout) -> AsyncIterator[None]:
+    """Have an order with this key under way, which comes to nothing when the block ends."""
+    async with shop.pool.connection() as holder, holder.transaction(force_rollback=True):
+        await holder.execute(SAME_KEY, {"key": checkout.idempotency_key})
+        yield
 
 
 async def test_two_programs_that_both_saw_the_last_use(shop: Shop, other: Shop) -> None:
@@ -100,10 +119,12 @@ async def test_a_program_orders_while_psql_uses_it(
     del reason
     await a_coupon(shop, code="CODE", **rule)
     user_id, cart_id, _ = await two_carts(shop)
+    checkout = order(cart_id)
     # Where the order stops when it has what this rule is kept by.
-    async with held(shop, "coupons" if "usage_limit" in rule else "products"):
+    limited = "usage_limit" in rule
+    async with key_held(shop, checkout) if limited else held(shop, "products"):
         placing, using = await stopped(
-            shop, shop.orders.place(order(cart_id)), psql.execute(USE.encode(), {"user": user_id})
+            shop, shop.orders.place(checkout), psql.execute(USE.encode(), {"user": user_id})
         )
     placed, used = await ends(placing, using)
     assert isinstance(placed, PlacedOrder)

@@ -8,7 +8,7 @@ from shopflow.errors import ShopflowError
 from shopflow.orders.addresses import Address
 from shopflow.orders.checkout import Checkout
 from shopflow.orders.models import Order
-from shopflow.products.listing import ProductFilters
+from shopflow.products.filters import ProductFilters
 from shopflow.products.models import Product, ProductVariant
 from shopflow.shop import Shop
 
