@@ -1,4 +1,4 @@
-"""How each facet is counted over the rows of its set, each of which stands for `weight` products."""
+"""How a facet is counted over the rows of its set, each standing for `weight` products."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ RATINGS = sql.SQL(
     )
     FROM (
         SELECT ARRAY[
-            count(*) FILTER (WHERE s.rating_sum >= s.rating_count),
-            count(*) FILTER (WHERE s.rating_sum >= 2 * s.rating_count),
-            count(*) FILTER (WHERE s.rating_sum >= 3 * s.rating_count),
-            count(*) FILTER (WHERE s.rating_sum >= 4 * s.rating_count)
+            count(*) FILTER (WHERE s.rating_average >= 1),
+            count(*) FILTER (WHERE s.rating_average >= 2),
+            count(*) FILTER (WHERE s.rating_average >= 3),
+            count(*) FILTER (WHERE s.rating_average >= 4)
         ] AS counts
         FROM {rows} AS r
         CROSS JOIN LATERAL (
-            SELECT ps.rating_sum, ps.rating_count FROM product_stats AS ps
+            SELECT ps.rating_average FROM product_stats AS ps
             WHERE ps.product_id = r.id AND ps.rating_count > 0
             OFFSET 0
         ) AS s

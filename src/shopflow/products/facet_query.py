@@ -68,10 +68,8 @@ class FacetQuery(NamedTuple):
 def facet_query(filters: ProductFilters) -> FacetQuery:
     """Return the statement that counts every facet under these filters."""
     matched = conditions(filters)
-    sets = {_MAIN: matched.names}
-    for facet, names in _without_own(filters):
-        if names != matched.names:
-            sets[facet] = names
+    without_own = {facet: names for facet, names in _without_own(filters) if names != matched.names}
+    sets = {_MAIN: matched.names} | without_own
     chosen = {kind: sorted(getattr(filters, kind)) for kind in _KINDS}
     return FacetQuery(
         _composed(tuple(sets.items())),
@@ -157,9 +155,7 @@ def _variants(facet: str) -> sql.Identifier:
     return sql.Identifier(f"{facet}_variants")
 
 
-def _approximate(
-    owners: Mapping[str, str], sets: Mapping[str, tuple[str, ...]]
-) -> sql.Composed:
+def _approximate(owners: Mapping[str, str], sets: Mapping[str, tuple[str, ...]]) -> sql.Composed:
     """The fields with a set whose rows stand for more than one product each."""
     used = {facet: [owner] for facet, owner in owners.items()}
     for kind in _KINDS:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from psycopg import AsyncConnection
 
 from shopflow.errors import InvalidInputError
+from shopflow.money import check_amount
 from shopflow.products.facet_models import Facets
 from shopflow.products.facet_query import facet_query
 from shopflow.products.filters import EVERYTHING, ProductFilters
@@ -30,11 +32,11 @@ async def count_facets(
     """Count what the products that match could be narrowed to further, in one round trip.
 
     Every facet counts what its own filter would leave in place of what it leaves now. Up to
-    `limit` matches everything is exact. Of more, a part is counted and the counts are multiplied:
-    of up to four times as many by the hash of their ids, of even more by pages of the table, as
-    many as `limit` matches are to be expected on, but of 20 × `limit` rows at most. The parts are
-    the same each time. With a `text` only the first 4 × `limit` that the index finds are looked
-    at, so that counts are lower bounds then.
+    `limit` matches everything is exact. Of more, some are counted and the counts multiplied: of up
+    to four times as many those with certain hashes of their ids; of even more those on pages of
+    the table drawn at random, as many as `limit` matches are expected on, but with 20 times
+    `limit` rows at most. The same ones are drawn each time. With a `text` no more than four times
+    `limit` matches are looked for, those that come first, and all counts are of these.
 
     Args:
         connection: where to ask.
@@ -50,16 +52,16 @@ async def count_facets(
         raise InvalidInputError("limit", limit, reason)
     _check_edges(price_edges)
     query, params = facet_query(filters)
-    found = await query.document(
-        connection, Facets, limit=limit, edges=list(price_edges), **params
-    )
-    assert found is not None
-    return found
+    found = await query.raw(connection, limit=limit, edges=list(price_edges), **params)
+    return msgspec.json.decode(found or b"", type=Facets)
 
 
 def _check_edges(edges: Sequence[Decimal]) -> None:
-    reason = None
     if not 1 <= len(edges) <= MOST_EDGES:
-        reason = f"must be 1 to {MOST_EDGES}"
-    if reason:
-        raise InvalidInputError("price_edges", edges, reason)
+        raise InvalidInputError("price_edges", edges, f"must be 1 to {MOST_EDGES}")
+    below = Decimal(0)
+    for edge in edges:
+        check_amount("price_edges", edge)
+        if edge <= below:
+            raise InvalidInputError("price_edges", edges, "must be above 0 and ascend")
+        below = edge
