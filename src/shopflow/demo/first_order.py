@@ -51,7 +51,7 @@ async def take_order(shop: Shop) -> Order:
 
 
 async def _something_to_buy(shop: Shop) -> tuple[Product, ProductVariant | None]:
-    for listed in await shop.products.list(ProductFilters(in_stock=True)):
+    for listed in (await shop.products.list(ProductFilters(in_stock=True))).items:
         product = await shop.products.get(listed.id)
         if not product.has_variants:
             return product, None

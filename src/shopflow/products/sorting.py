@@ -141,7 +141,7 @@ def follows(order: Order, *, backwards: bool = False) -> sql.Composed:
         column=column,
         sign=sql.SQL("<" if falls != backwards else ">"),
         key=sql.Placeholder(first),
-        rest=_compared([name for name, _ in rest], order, falls=not falls != backwards),
+        rest=_compared([name for name, _ in rest], order, falls=falls == backwards),
     )
 
 

@@ -38,6 +38,41 @@ def upgrade() -> None:
         """
     )
     op.execute(
+        """
+        CREATE FUNCTION count_sales(days integer, batch integer) RETURNS integer
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+        DECLARE
+            changed integer;
+        BEGIN
+            WITH sold AS (
+                SELECT oi.product_id, sum(oi.quantity - oi.returned_quantity) AS pieces
+                FROM orders AS o
+                JOIN order_items AS oi ON oi.order_id = o.id
+                WHERE o.placed_at >= now() - make_interval(days => count_sales.days)
+                    AND o.status NOT IN ('cancelled', 'refunded')
+                GROUP BY oi.product_id
+            ),
+            different AS (
+                SELECT s.product_id, coalesce(sold.pieces, 0) AS pieces
+                FROM product_stats AS s
+                LEFT JOIN sold ON sold.product_id = s.product_id
+                WHERE s.sold_count <> coalesce(sold.pieces, 0)
+                ORDER BY s.product_id
+                LIMIT batch
+            )
+            UPDATE product_stats AS s SET sold_count = d.pieces
+            FROM different AS d
+            WHERE s.product_id = d.product_id;
+            GET DIAGNOSTICS changed = ROW_COUNT;
+            RETURN changed;
+        END
+        $$
+        """
+    )
+    op.execute(
+        "COMMENT ON FUNCTION count_sales(integer, integer) IS 'Brings sold_count up to the orders of the last days, of so many products; how many had another'"
+    )
+    op.execute(
         "COMMENT ON TABLE product_stats IS 'What listings are sorted by, a row for each product: ratings, kept by triggers on product_reviews, and sales'"
     )
     op.execute(
@@ -50,6 +85,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP TRIGGER products_add_stats ON products")
+    op.execute("DROP FUNCTION count_sales(integer, integer)")
     op.execute("DROP FUNCTION add_product_stats()")
     op.execute(
         "ALTER TABLE product_stats DROP CONSTRAINT product_stats_sold_count_check, DROP COLUMN sold_count, DROP COLUMN rating_average"
