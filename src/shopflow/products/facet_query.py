@@ -33,8 +33,11 @@ _STATEMENT = sql.SQL(
         'attributes', ({attributes}),
         'options', ({options}),
         'matched', (
-            SELECT CASE WHEN percent IS NULL THEN least(n, 4 * %(limit)s::int)
-                ELSE round((SELECT count(*) FROM {matched_rows}) * weight) END::int
+            -- So many were found, however many are expected.
+            SELECT greatest(
+                least(n, 4 * %(limit)s::int),
+                CASE WHEN percent > 0 THEN round((SELECT count(*) FROM {matched_rows}) * weight) END
+            )::int
             FROM {matched_share}
         ),
         'approximate', array_remove(ARRAY[{approximate}, (

@@ -6,7 +6,8 @@ from psycopg import sql
 
 from shopflow.products.conditions import condition, in_stock_condition
 
-# A table that was never analysed says -1 rows.
+# Which parts of the table are read. Its size is that of now, its rows a page those when it was last
+# analysed; before that it says -1, and a product may well take 600 bytes.
 SIZE = sql.SQL(
     """
     size AS MATERIALIZED (
@@ -14,7 +15,12 @@ SIZE = sql.SQL(
             least(1, 2 * %(limit)s::int / n) AS probed,
             least(1, 20 * %(limit)s::int / n) AS largest
         FROM (
-            SELECT CASE WHEN reltuples > 0 THEN reltuples ELSE 1000000 END::float8 AS n
+            SELECT
+                greatest(
+                    1,
+                    pg_relation_size(oid) / current_setting('block_size')::int
+                    * CASE WHEN reltuples > 0 THEN reltuples / greatest(relpages, 1) ELSE 12 END
+                ) AS n
             FROM pg_class WHERE oid = 'products'::regclass
         ) AS estimate
     )

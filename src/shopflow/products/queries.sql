@@ -54,9 +54,12 @@ SELECT json_build_object(
         ) ORDER BY pv.sort_order, pv.id), '[]')
         FROM product_variants AS pv
         WHERE pv.product_id = p.id AND pv.is_active
-    )
+    ),
+    'avg_rating', ps.rating_sum::numeric / nullif(ps.rating_count, 0),
+    'review_count', coalesce(ps.rating_count, 0)
 )
 FROM products AS p
+LEFT JOIN product_stats AS ps ON ps.product_id = p.id
 WHERE
     p.id = coalesce(
         %(id)s::uuid,
