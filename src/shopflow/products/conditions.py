@@ -19,6 +19,8 @@ SUBTREE = sql.SQL(
 _FIXED: Mapping[str, sql.SQL] = {
     "category_id": SUBTREE,
     "brand_ids": sql.SQL("p.brand_id = ANY (%(brand_ids)s)"),
+    # Of one the index has the order, which it has not of an array, be it of one.
+    "brand_ids.0": sql.SQL("p.brand_id = %(brand_ids_0)s"),
     "price_min": sql.SQL("p.price >= %(price_min)s"),
     "price_max": sql.SQL("p.price <= %(price_max)s"),
     "in_stock": sql.SQL("(p.stock_quantity > 0 OR NOT p.track_inventory)"),
@@ -99,14 +101,16 @@ def in_stock_condition(names: Sequence[str]) -> sql.Composed:
 
 
 def _values(filters: ProductFilters, without: str | None) -> Iterator[tuple[str, object]]:
-    for name in _FIXED:
+    for name in ProductFilters.__struct_fields__:
         value: object = getattr(filters, name)
-        # Zero is a price, and only what is not given filters nothing.
-        if name != without and value is not None and value is not False and value != ():
-            if isinstance(value, str) or not isinstance(value, Sequence):
-                yield name, value
-            elif value:
-                yield name, list(value)
+        if name in {without, "attributes", "options"} or value is None or value is False:
+            continue
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            yield name, value
+        elif name == "brand_ids" and len(value) == 1:
+            yield f"{name}.0", value[0]
+        elif value:
+            yield name, list(value)
     for kind in ("attributes", "options"):
         wanted: Mapping[str, Sequence[str]] = getattr(filters, kind)
         for n, (key, values) in enumerate(sorted(wanted.items())):

@@ -21,8 +21,8 @@ from shopflow.products.sorting import (
     check_sort,
     decode,
     encode,
-    follows,
     order_by,
+    ranges,
 )
 
 # Rows that are skipped are read: deeper pages are for a cursor.
@@ -59,24 +59,31 @@ _STATEMENT = sql.SQL(
     """
 )
 _PAGE = sql.SQL(
-    """SELECT {columns} FROM {tables}
-        WHERE {condition}
+    """SELECT each.* FROM {source} (
+            {ranges}
+        ) AS each
         ORDER BY {order}
         LIMIT %(limit)s::int OFFSET %(offset)s::int"""
 )
-# Each category below has its own index range in order; of each only what fits a page is read.
-_PAGE_OF_SUBTREE = sql.SQL(
-    """SELECT below.* FROM category_paths AS cp
-        CROSS JOIN LATERAL (
-            SELECT {columns} FROM products AS p
-            WHERE p.category_id = cp.descendant_id AND {condition}
+_RANGE = sql.SQL(
+    """(SELECT {columns} FROM {tables}
+            WHERE {condition}
             ORDER BY {order}
-            LIMIT %(limit)s::int + %(offset)s::int
-        ) AS below
-        WHERE cp.ancestor_id = %(category_id)s
-        ORDER BY {outer_order}
-        LIMIT %(limit)s::int OFFSET %(offset)s::int"""
+            LIMIT %(limit)s::int + %(offset)s::int)"""
 )
+# Each category below, or each brand, has its own index range in order; of each only what fits a
+# page is read. Who asks for both is served by whichever of the two the planner takes for smaller.
+_SOURCES = {
+    "category_id": sql.SQL(
+        "(SELECT descendant_id FROM category_paths WHERE ancestor_id = %(category_id)s) AS cp"
+        " CROSS JOIN LATERAL"
+    ),
+    "brand_ids": sql.SQL("unnest(%(brand_ids)s::uuid[]) AS eb (brand_id) CROSS JOIN LATERAL"),
+}
+_LINKS = {
+    "category_id": sql.SQL("p.category_id = cp.descendant_id"),
+    "brand_ids": sql.SQL("p.brand_id = eb.brand_id"),
+}
 _PRODUCTS = sql.SQL("products AS p")
 _STATS_FIRST = sql.SQL("product_stats AS s JOIN products AS p ON p.id = s.product_id")
 _COUNT = sql.SQL(
@@ -196,22 +203,37 @@ def listing_query(
 
 
 def _page(names: tuple[str, ...], order: Order, *, after: bool, backwards: bool) -> sql.Composed:
-    by_category = "category_id" in names and not order.of_stats
-    wanted = condition([name for name in names if not (by_category and name == "category_id")])
-    if after:
-        wanted = sql.SQL(" AND ").join([wanted, follows(order, backwards=backwards)])
-    parts = {
-        "columns": sql.SQL(", ").join(
-            sql.SQL("{} AS {}").format(column, sql.Identifier(name))
-            for name, (column, _) in order.columns.items()
+    source = None if order.of_stats else _source(names)
+    wanted: list[sql.Composable] = [condition([name for name in names if name != source])]
+    if source:
+        wanted.append(_LINKS[source])
+    columns = sql.SQL(", ").join(
+        sql.SQL("{} AS {}").format(column, sql.Identifier(name))
+        for name, (column, _) in order.columns.items()
+    )
+    places = ranges(order, backwards=backwards) if after else ()
+    return _PAGE.format(
+        source=_SOURCES[source] if source else sql.SQL(""),
+        ranges=sql.SQL(" UNION ALL ").join(
+            _RANGE.format(
+                columns=columns,
+                tables=_STATS_FIRST if order.of_stats else _PRODUCTS,
+                condition=sql.SQL(" AND ").join([*wanted, *place]),
+                order=order_by(order, backwards=backwards),
+            )
+            for place in ([[each] for each in places] or [[]])
         ),
-        "condition": wanted,
-        "order": order_by(order, backwards=backwards),
-    }
-    if by_category:
-        outer = order_by(order, backwards=backwards, of="below")
-        return _PAGE_OF_SUBTREE.format(**parts, outer_order=outer)
-    return _PAGE.format(**parts, tables=_STATS_FIRST if order.of_stats else _PRODUCTS)
+        order=order_by(order, backwards=backwards, of="each"),
+    )
+
+
+def _source(names: tuple[str, ...]) -> str | None:
+    """Return the filter whose values are gone through one by one, None for none."""
+    by_category = "category_id" in names
+    by_brand = "brand_ids" in names or "brand_ids.0" in names
+    if by_category == by_brand:
+        return None
+    return "category_id" if by_category else "brand_ids" if "brand_ids" in names else None
 
 
 @cache

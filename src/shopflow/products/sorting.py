@@ -26,7 +26,9 @@ class _Newest(msgspec.Struct, frozen=True, array_like=True):
     id: UUID
 
 
-class _Price(msgspec.Struct, frozen=True, array_like=True):
+class Price(msgspec.Struct, frozen=True, array_like=True):
+    """The keys of a sort by price."""
+
     price: Decimal
     created_at: datetime
     id: UUID
@@ -48,7 +50,7 @@ class _Name(msgspec.Struct, frozen=True, array_like=True):
     id: UUID
 
 
-Keys = _Newest | _Price | _Rating | _Sold | _Name
+Keys = _Newest | Price | _Rating | _Sold | _Name
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
@@ -81,8 +83,8 @@ _PRICE = sql.SQL("p.price")
 ORDERS: Mapping[Sort, Order] = {
     "newest": Order(_CREATED, _Newest),
     # Equal prices come newest first in both (§4.1).
-    "price_asc": Order({"price": (_PRICE, False)} | _CREATED, _Price),
-    "price_desc": Order({"price": (_PRICE, True)} | _CREATED, _Price),
+    "price_asc": Order({"price": (_PRICE, False)} | _CREATED, Price),
+    "price_desc": Order({"price": (_PRICE, True)} | _CREATED, Price),
     "rating": Order(
         {
             "rating_average": (sql.SQL("s.rating_average"), True),
@@ -128,21 +130,21 @@ def order_by(order: Order, *, backwards: bool = False, of: str | None = None) ->
     )
 
 
-def follows(order: Order, *, backwards: bool = False) -> sql.Composed:
-    """Return that a row comes after the keys of a place, which are parameters by their names.
+def ranges(order: Order, *, backwards: bool = False) -> tuple[sql.Composed, ...]:
+    """Return the rows that come after the keys of a place, which are parameters by their names.
 
-    A row comparison, which is one range of an index. Where the first column goes the other way
-    than the others it is two: from its value on, and of those that are equal to it the rest.
+    Each is one range of an index. Equal prices are a range of their own: they may be many, and
+    their order goes the other way than that of prices.
     """
     (first, (column, falls)), *rest = order.columns.items()
-    if all(falling == falls for _, (_, falling) in rest):
-        return _compared([*order.columns], order, falls=falls != backwards)
-    return sql.SQL("{column} {sign}= {key} AND ({column} {sign} {key} OR {rest})").format(
-        column=column,
-        sign=sql.SQL("<" if falls != backwards else ">"),
-        key=sql.Placeholder(first),
-        rest=_compared([name for name, _ in rest], order, falls=falls == backwards),
+    if order.keys is not Price:
+        return (_compared([*order.columns], order, falls=falls != backwards),)
+    key = sql.Placeholder(first)
+    equal = sql.SQL("{} = {} AND {}").format(
+        column, key, _compared([name for name, _ in rest], order, falls=not backwards)
     )
+    beyond = sql.SQL("{} {} {}").format(column, sql.SQL("<" if falls != backwards else ">"), key)
+    return equal, beyond
 
 
 def _compared(names: Sequence[str], order: Order, *, falls: bool) -> sql.Composed:

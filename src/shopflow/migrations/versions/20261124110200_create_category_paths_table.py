@@ -51,9 +51,16 @@ def upgrade() -> None:
         LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
         DECLARE
             moved uuid[];
+            in_tree boolean := true;
         BEGIN
-            PERFORM require_read_committed('adding or moving a category');
-            PERFORM pg_advisory_xact_lock(TG_RELID::bigint);
+            IF TG_OP = 'INSERT' THEN
+                -- A new root is below nothing that could be moved meanwhile.
+                in_tree := EXISTS (SELECT FROM new_categories WHERE parent_id IS NOT NULL);
+            END IF;
+            IF in_tree THEN
+                PERFORM require_read_committed('adding or moving a category');
+                PERFORM pg_advisory_xact_lock(TG_RELID::bigint);
+            END IF;
             IF TG_OP = 'INSERT' THEN
                 PERFORM write_category_paths(ARRAY(SELECT id FROM new_categories));
                 RETURN NULL;
