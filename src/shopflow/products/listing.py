@@ -63,13 +63,13 @@ _PAGE = sql.SQL(
             {ranges}
         ) AS each
         ORDER BY {order}
-        LIMIT %(limit)s::int OFFSET %(offset)s::int"""
+        LIMIT {limit} {offset}"""
 )
 _RANGE = sql.SQL(
     """(SELECT {columns} FROM {tables}
             WHERE {condition}
             ORDER BY {order}
-            LIMIT %(limit)s::int + %(offset)s::int)"""
+            LIMIT {most})"""
 )
 # Each category below, or each brand, has its own index range in order; of each only what fits a
 # page is read. Who asks for both is served by whichever of the two the planner takes for smaller.
@@ -84,6 +84,10 @@ _LINKS = {
     "category_id": sql.SQL("p.category_id = cp.descendant_id"),
     "brand_ids": sql.SQL("p.brand_id = eb.brand_id"),
 }
+# The filters that an index with the order serves, or that most products pass.
+_SERVED: list[set[str]] = [
+    {*one, *stock} for one in ([], ["category_id"], ["brand_ids.0"]) for stock in ([], ["in_stock"])
+]
 _PRODUCTS = sql.SQL("products AS p")
 _STATS_FIRST = sql.SQL("product_stats AS s JOIN products AS p ON p.id = s.product_id")
 _COUNT = sql.SQL(
@@ -137,14 +141,20 @@ async def list_products(
         raise InvalidInputError("offset", offset, "must be 0 with a cursor")
     given = conditions(filters)
     place, backwards = decode(cursor, sort, filters)
-    query = listing_query(given.names, sort, after=place is not None, backwards=backwards)
+    query = listing_query(
+        given.names,
+        sort,
+        limit=limit + 1,
+        after=place is not None,
+        backwards=backwards,
+        skips=offset > 0,
+    )
     found = await query.document(
         connection,
         list[_Row],
         **given.params,
         **(msgspec.structs.asdict(place) if place else {}),
-        limit=limit + 1,
-        offset=offset,
+        **({"offset": offset} if offset else {}),
     )
     rows, more = (found or [])[:limit], len(found or []) > limit
     if backwards:
@@ -181,29 +191,39 @@ async def count_products(
 
 @cache
 def listing_query(
-    names: tuple[str, ...], sort: Sort, *, after: bool = False, backwards: bool = False
+    names: tuple[str, ...],
+    sort: Sort,
+    *,
+    limit: int = 21,
+    after: bool = False,
+    backwards: bool = False,
+    skips: bool = False,
 ) -> Query:
     """Return the statement for the filters in use, by their names in `Conditions`, and the sort.
 
-    It is planned for its values: a generic plan takes the page for a tenth of the table and sorts
-    it all, and between two independent filters it has no choice (75-385 ms against 1-2 ms).
+    How many rows it returns is in its text: a generic plan takes an unknown limit for a tenth of
+    the table, and sorts it all. Where one index serves the filters and the order it is prepared,
+    since planning it takes longer than running it; all others are planned for their values:
+    between two independent filters a generic plan has no choice (75-385 ms against 1-2 ms).
     """
     order = ORDERS[sort]
     statement = _STATEMENT.format(
         keys=sql.SQL(", ").join(column for column, _ in order.columns.values()),
         order=order_by(order, backwards=backwards),
-        page=_page(names, order, after=after, backwards=backwards),
+        page=_page(names, order, limit, after=after, backwards=backwards, skips=skips),
     )
     return Query(
         "list_products",
         "A page of products for the filters and the sort in use.",
         statement.as_bytes(None),
-        custom_plan=True,
+        custom_plan=skips or not (order.by_category and set(names) in _SERVED),
     )
 
 
-def _page(names: tuple[str, ...], order: Order, *, after: bool, backwards: bool) -> sql.Composed:
-    source = None if order.of_stats else _source(names)
+def _page(
+    names: tuple[str, ...], order: Order, limit: int, *, after: bool, backwards: bool, skips: bool
+) -> sql.Composed:
+    source = _source(names) if order.by_category else None
     wanted: list[sql.Composable] = [condition([name for name in names if name != source])]
     if source:
         wanted.append(_LINKS[source])
@@ -212,7 +232,10 @@ def _page(names: tuple[str, ...], order: Order, *, after: bool, backwards: bool)
         for name, (column, _) in order.columns.items()
     )
     places = ranges(order, backwards=backwards) if after else ()
+    skipped = sql.SQL(" + %(offset)s::int") if skips else sql.SQL("")
     return _PAGE.format(
+        limit=sql.Literal(limit),
+        offset=sql.SQL("OFFSET %(offset)s::int") if skips else sql.SQL(""),
         source=_SOURCES[source] if source else sql.SQL(""),
         ranges=sql.SQL(" UNION ALL ").join(
             _RANGE.format(
@@ -220,6 +243,7 @@ def _page(names: tuple[str, ...], order: Order, *, after: bool, backwards: bool)
                 tables=_STATS_FIRST if order.of_stats else _PRODUCTS,
                 condition=sql.SQL(" AND ").join([*wanted, *place]),
                 order=order_by(order, backwards=backwards),
+                most=sql.Literal(limit) + skipped,
             )
             for place in ([[each] for each in places] or [[]])
         ),

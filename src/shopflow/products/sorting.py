@@ -71,20 +71,22 @@ class Order:
         columns: SQL and whether it falls, by name; the last is the id, so that no two are equal.
         keys: their values, as a cursor holds them.
         of_stats: whether they are of product_stats, as `s`.
+        by_category: whether each category and each brand has them in an index.
     """
 
     columns: Mapping[str, tuple[sql.SQL, bool]]
     keys: type[Keys]
     of_stats: bool = False
+    by_category: bool = False
 
 
 _CREATED = {"created_at": (sql.SQL("p.created_at"), True), "id": (sql.SQL("p.id"), True)}
 _PRICE = sql.SQL("p.price")
 ORDERS: Mapping[Sort, Order] = {
-    "newest": Order(_CREATED, _Newest),
+    "newest": Order(_CREATED, _Newest, by_category=True),
     # Equal prices come newest first in both (§4.1).
-    "price_asc": Order({"price": (_PRICE, False)} | _CREATED, Price),
-    "price_desc": Order({"price": (_PRICE, True)} | _CREATED, Price),
+    "price_asc": Order({"price": (_PRICE, False)} | _CREATED, Price, by_category=True),
+    "price_desc": Order({"price": (_PRICE, True)} | _CREATED, Price, by_category=True),
     "rating": Order(
         {
             "rating_average": (sql.SQL("s.rating_average"), True),
