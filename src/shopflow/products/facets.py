@@ -15,7 +15,8 @@ from shopflow.products.facet_models import Facets
 from shopflow.products.facet_query import facet_query
 from shopflow.products.filters import EVERYTHING, ProductFilters
 
-DEFAULT_LIMIT = 5_000
+# Of 10,000 matches among 1,000,000 products, about 5 x the time of reading those alone.
+DEFAULT_LIMIT = 4_000
 SMALLEST_LIMIT, LARGEST_LIMIT = 100, 1_000_000
 MOST_EDGES = 50
 # 1, 2, 5 in every power of ten, within which prices of a shop lie.
