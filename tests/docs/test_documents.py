@@ -196,6 +196,12 @@ def test_how_to_edit_the_catalogue(workplace: dict[str, str]) -> None:
     assert seen[-1] == "every stock is the sum of its movements"
 
 
+def test_how_to_show_facets(workplace: dict[str, str]) -> None:
+    document = ROOT / "docs" / "howto" / "facets.md"
+    seen = follow(workplace, document)
+    assert document.read_text(encoding="utf-8").split("```text\n")[1].split("```")[0] in seen
+
+
 def test_how_to_use_accounts(workplace: dict[str, str]) -> None:
     seen = follow(workplace, ROOT / "docs" / "howto" / "accounts.md")
     assert "verified: True" in seen

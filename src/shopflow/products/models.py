@@ -92,7 +92,8 @@ class Product(msgspec.Struct, frozen=True):
 
     Images and active variants come in their own order, and are empty when there are none.
     `stock_quantity` is the sum over the variants when `has_variants`, and means nothing unless
-    `track_inventory`. `version` is what a change of the product refers to.
+    `track_inventory`. `version` is what a change of the product refers to. `avg_rating`, of the
+    approved reviews, is None without any; the reviews themselves are `shop.products.reviews.list`.
     """
 
     id: ProductId
@@ -119,3 +120,5 @@ class Product(msgspec.Struct, frozen=True):
     brand: ProductBrand | None
     images: tuple[ProductImage, ...]
     variants: tuple[ProductVariant, ...]
+    avg_rating: Decimal | None
+    review_count: int
