@@ -1,7 +1,10 @@
 """Makes a catalogue of any size: deterministic, batch by batch, and goes on where it was cut."""
 
-from collections.abc import Callable
-from time import perf_counter
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -21,7 +24,7 @@ BASE, END = -1, -2
 # The newest revision whose triggers `queries.sql` does the work of.
 LOADED_AT = "20261124100902"
 _queries = queries.load(__package__)
-_TABLES = ["schema", "indexes", "chance", "key", "batches", "words", "shelves", "brands", "users"]
+_TABLES = ["schema", "indexes", "chance", "key", "batches", "shelves", "brands", "users"]
 _LOADS = [
     _queries[name]
     for name in (
@@ -34,6 +37,7 @@ _LOADS = [
     )
 ]
 Report = Callable[[str], None]
+Step = Callable[[AsyncConnection[Any], "Size"], Awaitable[None]]
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -82,61 +86,75 @@ async def fill(settings: Settings, products: int, report: Report) -> None:
 
     It is loaded at the revision `LOADED_AT`, whose triggers are known here; what later ones keep
     is filled by their own migrations.
+
+    Raises:
+        ValueError: when what is there was begun for another number of products.
     """
     if not runner.status(settings).heads:
         runner.up(settings, target=LOADED_AT, report=report)
-    admin = Server(settings).superuser_conninfo()
-    async with await AsyncConnection.connect(admin, autocommit=True) as connection:
-        await connection.execute(
-            SQL("SET search_path = {}, public").format(Identifier(settings.schema))
-        )
-        await _queries["begin_bench_load"].execute(connection)
-        await _queries["leave_triggers_out"].execute(connection)
-        await connection.execute(SQL("SET ROLE {}").format(Identifier(f"{settings.schema}_owner")))
+    async with _loader(settings) as connection:
         for table in _TABLES:
             await _queries[f"make_bench_{table}"].execute(connection)
         loaded = await _queries["loaded_batches"].rows(connection, _Loaded)
         if any(batch.products != products for batch in loaded):
             raise ValueError(f"{settings.home} holds {loaded[0].products} products, not {products}")
         done = {batch.first for batch in loaded}
-        await _load_missing(connection, products, done, report)
-
-
-async def _load_missing(
-    connection: AsyncConnection[Any], products: int, done: set[int], report: Report
-) -> None:
-    steps = [BASE, *range(0, products, BATCH), END]
-    missing = [step for step in steps if step not in done]
-    if missing:
-        for kind in ("products", "variants"):
-            await _queries[f"stage_bench_{kind}"].execute(connection)
-    begun = perf_counter()
-    for first in missing:
-        async with connection.transaction():
-            if first == BASE:
-                await _load_base(connection, size(products))
-            elif first == END:
-                report("making indexes and what triggers keep")
-                await _finish(connection)
-            else:
-                await _load(connection, first, size(products))
-            await _queries["note_batch"].execute(connection, first=first, products=products)
-        if first >= 0:
-            report(f"{min(first + BATCH, products)} products, {perf_counter() - begun:.0f} s")
-    if missing:
-        await connection.execute("RESET ROLE")
-        await connection.execute("VACUUM (ANALYZE)")
+        wanted = size(products)
+        if BASE not in done:
+            await _in_transaction(connection, BASE, wanted, _load_base)
+        missing = iter([first for first in range(0, products, BATCH) if first not in done])
+        await asyncio.gather(
+            *(_load_from(missing, settings, wanted, report) for _ in range(os.cpu_count() or 1))
+        )
+        if END not in done:
+            report("making indexes and what triggers keep")
+            await _in_transaction(connection, END, wanted, _finish)
+            await connection.execute("RESET ROLE")
+            await connection.execute("VACUUM (ANALYZE)")
     report(f"{products} products are there")
 
 
-async def _finish(connection: AsyncConnection[Any]) -> None:
+@asynccontextmanager
+async def _loader(settings: Settings) -> AsyncIterator[AsyncConnection[Any]]:
+    """A connection as the shop's owner, but without triggers, which only a superuser leaves out."""
+    admin = Server(settings).superuser_conninfo()
+    async with await AsyncConnection.connect(admin, autocommit=True) as connection:
+        await connection.execute(
+            SQL("SET search_path = {}, public").format(Identifier(settings.schema))
+        )
+        await _queries["begin_bench_load"].execute(connection)
+        await connection.execute(SQL("SET ROLE {}").format(Identifier(f"{settings.schema}_owner")))
+        yield connection
+
+
+async def _in_transaction(
+    connection: AsyncConnection[Any], step: int, wanted: Size, load: Step
+) -> None:
+    async with connection.transaction():
+        await load(connection, wanted)
+        await _queries["note_batch"].execute(connection, first=step, products=wanted.products)
+
+
+async def _load_from(
+    missing: Iterator[int], settings: Settings, wanted: Size, report: Report
+) -> None:
+    """Load one batch after the other, as long as there are any; others take from `missing` too."""
+    async with _loader(settings) as connection:
+        for kind in ("products", "variants"):
+            await _queries[f"stage_bench_{kind}"].execute(connection)
+        for first in missing:
+            await _in_transaction(connection, first, wanted, partial(_load, first))
+            report(f"products from {first} on")
+
+
+async def _finish(connection: AsyncConnection[Any], _wanted: Size) -> None:
     await _queries["load_bench_stats"].execute(connection)
     await _queries["load_bench_movements"].execute(connection)
     for index in await _queries["list_indexes"].rows(connection, _Index):
         await connection.execute(SQL(index.definition))
 
 
-async def _load(connection: AsyncConnection[Any], first: int, wanted: Size) -> None:
+async def _load(first: int, connection: AsyncConnection[Any], wanted: Size) -> None:
     given = tree.words()
     numbers = {
         "first": first,
@@ -145,9 +163,10 @@ async def _load(connection: AsyncConnection[Any], first: int, wanted: Size) -> N
         "users": wanted.users,
         "brands": wanted.brands,
         "shelves": len(tree.shelves(tree.categories(wanted.categories))),
-        "words": tree.MADE_WORDS,
+        "ranks": tree.MADE_WORDS,
     }
     lists = {
+        "words": tree.ranked_words(),
         "colors": given.colors,
         "materials": given.materials,
         "tags": given.tags,
@@ -179,7 +198,6 @@ async def _load_base(connection: AsyncConnection[Any], wanted: Size) -> None:
     )
     brands = [(key(random, NOW_MS), name) for name in tree.brand_names(wanted.brands)]
     for table, columns, rows in (
-        ("bench.words", "rank word", enumerate(tree.ranked_words(), 1)),
         ("categories", "id parent_id name slug sort_order", categories),
         ("bench.shelves", "n id noun attribute choices", shelves),
         (
@@ -199,4 +217,4 @@ async def _load_base(connection: AsyncConnection[Any], wanted: Size) -> None:
     await _queries["remember_indexes"].execute(connection)
     for index in await _queries["list_indexes"].rows(connection, _Index):
         await connection.execute(SQL("DROP INDEX {}").format(Identifier(index.name)))
-    await connection.execute("ANALYZE categories, brands, users, bench.words, bench.users")
+    await connection.execute("ANALYZE categories, brands, users, bench.users")

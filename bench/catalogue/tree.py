@@ -54,6 +54,7 @@ def words() -> Words:
     return msgspec.toml.decode(text, type=Words)
 
 
+@cache
 def ranked_words() -> list[str]:
     """Return all words, the commonest first: real ones, then as many that are made up."""
     given = words()
