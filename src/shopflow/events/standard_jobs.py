@@ -13,6 +13,7 @@ from shopflow.orders.payments.gateway import Gateway, Gateways
 from shopflow.orders.payments.recovery import Recovered, recover
 from shopflow.orders.payments.taking import expire_authorizations
 from shopflow.postgres.pool import Pool
+from shopflow.products.popularity import count_sales
 from shopflow.settings import Settings
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -34,6 +35,7 @@ def standard_jobs(settings: Settings, gateways: Gateways) -> tuple[Job, ...]:
     jobs = [
         Job("expire_events", 10 * MINUTE, lambda pool: _expire_events(pool, settings)),
         Job("clean_accounts", HOUR, clean_accounts),
+        Job("count_sales", HOUR, lambda pool: count_sales(pool, days=settings.best_selling_days)),
     ]
     if settings.guest_cart_days or settings.user_cart_days:
         jobs.append(Job("expire_carts", HOUR, lambda pool: _expire_carts(pool, settings)))

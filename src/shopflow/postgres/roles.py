@@ -25,6 +25,7 @@ READ = sql.SQL("SELECT")
 READ_BY_APP = {
     "order_status_history",
     "product_stats",
+    "category_paths",
     "erasure_log",
     "outbox_events",
     "alembic_version",
@@ -33,8 +34,9 @@ READ_BY_APP = {
 # Made by triggers and deleted with what they are about; the app changes them.
 CHANGED_BY_APP = {"event_deliveries"}
 # Run as the owner, so that the app can do this and no more: erase a person and answer what is held
-# on one, though it does not read whose the orders of deleted users were; delete old events.
-CALLED_BY_APP = {"erase_user", "orders_of_user", "expire_events"}
+# on one, though it does not read whose the orders of deleted users were; delete old events; count
+# what was sold.
+CALLED_BY_APP = {"erase_user", "orders_of_user", "expire_events", "count_sales"}
 OWNER_ONLY = {"deleted_user_orders"}
 # What bookkeeping needs; and with an order its history would go.
 KEPT_BY_APP = {

@@ -14,6 +14,7 @@ from shopflow.products.errors import (
     SlugTakenError,
     VersionConflictError,
 )
+from shopflow.products.filters import ProductFilters
 from shopflow.products.inputs import (
     BrandChanges,
     CategoryChanges,
@@ -28,17 +29,19 @@ from shopflow.products.inputs import (
     ReviewChanges,
     VariantChanges,
 )
-from shopflow.products.listing import ProductFilters, Sort
 from shopflow.products.models import (
     Product,
     ProductBrand,
     ProductCategory,
+    ProductCount,
     ProductImage,
     ProductListing,
+    ProductPage,
     ProductVariant,
 )
 from shopflow.products.review_models import Moderation, OwnReview, QueuedReview, Review
 from shopflow.products.review_reading import ReviewSort
+from shopflow.products.sorting import Sort
 from shopflow.products.stock_changing import GivenReason
 from shopflow.products.stock_models import LowStock, Movement, Reason, StockChange, StockMismatch
 
@@ -72,9 +75,11 @@ __all__ = [
     "ProductBrand",
     "ProductCategory",
     "ProductChanges",
+    "ProductCount",
     "ProductFilters",
     "ProductImage",
     "ProductListing",
+    "ProductPage",
     "ProductVariant",
     "QueuedReview",
     "Reason",

@@ -2,55 +2,35 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from functools import cache
-from typing import Any, Literal, get_args
+from typing import Any
 
 import msgspec
 from psycopg import AsyncConnection, sql
 
+from shopflow.cursors import check_limit
 from shopflow.errors import InvalidInputError
-from shopflow.ids import BrandId, CategoryId
 from shopflow.postgres.queries import Query
-from shopflow.products.models import ProductListing
+from shopflow.products.conditions import condition, conditions
+from shopflow.products.filters import EVERYTHING, ProductFilters
+from shopflow.products.models import ProductCount, ProductListing, ProductPage
+from shopflow.products.sorting import (
+    ORDERS,
+    Order,
+    Sort,
+    check_sort,
+    decode,
+    encode,
+    follows,
+    order_by,
+)
 
-Sort = Literal["newest", "price_asc", "price_desc"]
-
-LARGEST_LIMIT = 100
 # Rows that are skipped are read: deeper pages are for a cursor.
 LARGEST_OFFSET = 10_000
+# How far a count goes.
+COUNTED = 1000
+LARGEST_COUNTED = 1_000_000
 
-
-class ProductFilters(msgspec.Struct, frozen=True, kw_only=True):
-    """What a listing is narrowed to; None, and False for `in_stock`, do not filter.
-
-    `price_min` and `price_max` are included. `in_stock` leaves what can be bought now: something
-    in stock, or sold without counting stock (§4.1 forgets the latter).
-    """
-
-    category_id: CategoryId | None = None
-    brand_id: BrandId | None = None
-    price_min: Decimal | None = None
-    price_max: Decimal | None = None
-    in_stock: bool = False
-
-
-EVERYTHING = ProductFilters()
-
-# The predicates of the partial indexes, then one for each filter.
-_LISTED = sql.SQL("p.is_active = TRUE AND p.deleted_at IS NULL")
-_CONDITIONS = {
-    "category_id": sql.SQL("p.category_id = %(category_id)s"),
-    "brand_id": sql.SQL("p.brand_id = %(brand_id)s"),
-    "price_min": sql.SQL("p.price >= %(price_min)s"),
-    "price_max": sql.SQL("p.price <= %(price_max)s"),
-    "in_stock": sql.SQL("(p.stock_quantity > 0 OR NOT p.track_inventory)"),
-}
-_ORDERS: dict[Sort, sql.SQL] = {
-    "newest": sql.SQL("p.created_at DESC, p.id DESC"),
-    "price_asc": sql.SQL("p.price ASC, p.created_at DESC, p.id DESC"),
-    "price_desc": sql.SQL("p.price DESC, p.created_at DESC, p.id DESC"),
-}
 # The page is cut from the narrow rows of an index; all else is joined for its rows alone.
 _STATEMENT = sql.SQL(
     """
@@ -65,13 +45,11 @@ _STATEMENT = sql.SQL(
         'brand_name', b.name,
         'primary_image', pi.url,
         'avg_rating', s.rating_sum::numeric / nullif(s.rating_count, 0),
-        'review_count', coalesce(s.rating_count, 0)
+        'review_count', coalesce(s.rating_count, 0),
+        'keys', json_build_array({keys})
     ) ORDER BY {order}), '[]')
     FROM (
-        SELECT p.id FROM products AS p
-        WHERE {condition}
-        ORDER BY {order}
-        LIMIT %(limit)s::int OFFSET %(offset)s::int
+        {page}
     ) AS page
     JOIN products AS p ON p.id = page.id
     LEFT JOIN categories AS c ON c.id = p.category_id
@@ -80,53 +58,134 @@ _STATEMENT = sql.SQL(
     LEFT JOIN product_stats AS s ON s.product_id = p.id
     """
 )
+_PAGE = sql.SQL(
+    """SELECT {columns} FROM {tables}
+        WHERE {condition}
+        ORDER BY {order}
+        LIMIT %(limit)s::int OFFSET %(offset)s::int"""
+)
+# Each category below has its own index range in order; of each only what fits a page is read.
+_PAGE_OF_SUBTREE = sql.SQL(
+    """SELECT below.* FROM category_paths AS cp
+        CROSS JOIN LATERAL (
+            SELECT {columns} FROM products AS p
+            WHERE p.category_id = cp.descendant_id AND {condition}
+            ORDER BY {order}
+            LIMIT %(limit)s::int + %(offset)s::int
+        ) AS below
+        WHERE cp.ancestor_id = %(category_id)s
+        ORDER BY {outer_order}
+        LIMIT %(limit)s::int OFFSET %(offset)s::int"""
+)
+_PRODUCTS = sql.SQL("products AS p")
+_STATS_FIRST = sql.SQL("product_stats AS s JOIN products AS p ON p.id = s.product_id")
+_COUNT = sql.SQL(
+    "SELECT count(*)"
+    " FROM (SELECT FROM products AS p WHERE {condition} LIMIT %(most)s::int) AS found"
+)
+
+
+class _Row(ProductListing, frozen=True, kw_only=True):
+    keys: msgspec.Raw
+
+
+class _Counted(msgspec.Struct, frozen=True):
+    count: int
 
 
 async def list_products(
     connection: AsyncConnection[Any],
     filters: ProductFilters = EVERYTHING,
     sort: Sort = "newest",
+    *,
     limit: int = 20,
+    cursor: str | None = None,
     offset: int = 0,
-) -> list[ProductListing]:
+) -> ProductPage:
     """Return a page of the products that are active and not deleted (§4.1), in one round trip.
 
-    Equal prices come newest first, and what was made at the same time by id, so that every
-    product is on exactly one page as long as none is changed.
+    What is equal in a sort has an order all the same, so that every product is on exactly one
+    page as long as none is changed: equal prices come newest first, equal ratings by how many
+    there are, and in the end the id decides. A page costs the same however deep it is.
 
     Args:
         connection: where to ask.
         filters: what to leave out; everything is listed without.
-        sort: `newest`, `price_asc` or `price_desc`.
+        sort: `newest`, `price_asc`, `price_desc`, `rating` (best first), `best_selling` (in the
+            last months, as `shopflow worker` has counted) or `name`.
         limit: rows a page, 1 to 100.
-        offset: rows to skip, 0 to 10,000.
+        cursor: `next` or `previous` of a page in the same sort with the same filters.
+        offset: rows to skip instead, 0 to 10,000: for small lists with numbered pages. They are
+            read all the same.
 
     Raises:
-        InvalidInputError: for a limit, offset or sort outside of these.
+        InvalidInputError: for a limit, offset, sort, cursor or filter that cannot be, and for a
+            cursor of another list.
     """
-    _check("limit", limit, 1, LARGEST_LIMIT)
-    _check("offset", offset, 0, LARGEST_OFFSET)
-    if sort not in _ORDERS:
-        raise InvalidInputError("sort", sort, f"must be one of {', '.join(get_args(Sort))}")
-    asked = msgspec.structs.asdict(filters).items()
-    given = {name: value for name, value in asked if value is not None and value is not False}
-    query = listing_query(frozenset(given), sort)
-    page = await query.document(
-        connection, list[ProductListing], **given, limit=limit, offset=offset
+    check_sort(sort)
+    check_limit(limit)
+    if not 0 <= offset <= LARGEST_OFFSET:
+        raise InvalidInputError("offset", offset, f"must be from 0 to {LARGEST_OFFSET}")
+    if cursor is not None and offset:
+        raise InvalidInputError("offset", offset, "must be 0 with a cursor")
+    given = conditions(filters)
+    place, backwards = decode(cursor, sort, filters)
+    query = listing_query(given.names, sort, after=place is not None, backwards=backwards)
+    found = await query.document(
+        connection,
+        list[_Row],
+        **given.params,
+        **(msgspec.structs.asdict(place) if place else {}),
+        limit=limit + 1,
+        offset=offset,
     )
-    return page or []
+    rows, more = (found or [])[:limit], len(found or []) > limit
+    if backwards:
+        rows.reverse()
+    before, after = (more, True) if backwards else (place is not None or offset > 0, more)
+    return ProductPage(
+        items=tuple(map(_listing, rows)),
+        next=encode(sort, filters, rows[-1].keys, backwards=False) if rows and after else None,
+        previous=encode(sort, filters, rows[0].keys, backwards=True) if rows and before else None,
+    )
+
+
+async def count_products(
+    connection: AsyncConnection[Any], filters: ProductFilters = EVERYTHING, *, up_to: int = COUNTED
+) -> ProductCount:
+    """Count what a listing has, but not for longer than up to a number.
+
+    Args:
+        connection: where to ask.
+        filters: as of the listing.
+        up_to: 1 to 1,000,000; what is beyond is `more`.
+
+    Raises:
+        InvalidInputError: for a number or filter that cannot be.
+    """
+    if not 1 <= up_to <= LARGEST_COUNTED:
+        raise InvalidInputError("up_to", up_to, f"must be from 1 to {LARGEST_COUNTED}")
+    given = conditions(filters)
+    (found,) = await _count_query(given.names).rows(
+        connection, _Counted, **given.params, most=up_to + 1
+    )
+    return ProductCount(min(found.count, up_to), more=found.count > up_to)
 
 
 @cache
-def listing_query(filters: frozenset[str], sort: Sort) -> Query:
-    """Return the statement for the fields of `ProductFilters` in use, and the sort.
+def listing_query(
+    names: tuple[str, ...], sort: Sort, *, after: bool = False, backwards: bool = False
+) -> Query:
+    """Return the statement for the filters in use, by their names in `Conditions`, and the sort.
 
     It is planned for its values: a generic plan takes the page for a tenth of the table and sorts
     it all, and between two independent filters it has no choice (75-385 ms against 1-2 ms).
     """
-    conditions = [_CONDITIONS[name] for name in _CONDITIONS if name in filters]
+    order = ORDERS[sort]
     statement = _STATEMENT.format(
-        order=_ORDERS[sort], condition=sql.SQL(" AND ").join([_LISTED, *conditions])
+        keys=sql.SQL(", ").join(column for column, _ in order.columns.values()),
+        order=order_by(order, backwards=backwards),
+        page=_page(names, order, after=after, backwards=backwards),
     )
     return Query(
         "list_products",
@@ -136,6 +195,34 @@ def listing_query(filters: frozenset[str], sort: Sort) -> Query:
     )
 
 
-def _check(field: str, value: int, smallest: int, largest: int) -> None:
-    if not smallest <= value <= largest:
-        raise InvalidInputError(field, value, f"must be from {smallest} to {largest}")
+def _page(names: tuple[str, ...], order: Order, *, after: bool, backwards: bool) -> sql.Composed:
+    by_category = "category_id" in names and not order.of_stats
+    wanted = condition([name for name in names if not (by_category and name == "category_id")])
+    if after:
+        wanted = sql.SQL(" AND ").join([wanted, follows(order, backwards=backwards)])
+    parts = {
+        "columns": sql.SQL(", ").join(
+            sql.SQL("{} AS {}").format(column, sql.Identifier(name))
+            for name, (column, _) in order.columns.items()
+        ),
+        "condition": wanted,
+        "order": order_by(order, backwards=backwards),
+    }
+    if by_category:
+        outer = order_by(order, backwards=backwards, of="below")
+        return _PAGE_OF_SUBTREE.format(**parts, outer_order=outer)
+    return _PAGE.format(**parts, tables=_STATS_FIRST if order.of_stats else _PRODUCTS)
+
+
+@cache
+def _count_query(names: tuple[str, ...]) -> Query:
+    return Query(
+        "count_products",
+        "How many products a listing has, up to a number.",
+        _COUNT.format(condition=condition(names)).as_bytes(None),
+        custom_plan=True,
+    )
+
+
+def _listing(row: _Row) -> ProductListing:
+    return msgspec.convert(row, ProductListing, from_attributes=True)

@@ -31,6 +31,25 @@ class ProductListing(msgspec.Struct, frozen=True):
     review_count: int
 
 
+class ProductPage(msgspec.Struct, frozen=True):
+    """A page of a listing, with the cursors of the pages after and before it.
+
+    `next` is None on the last page, `previous` on the first; where products have come or gone
+    meanwhile, one that it leads to may be empty.
+    """
+
+    items: tuple[ProductListing, ...]
+    next: str | None
+    previous: str | None
+
+
+class ProductCount(msgspec.Struct, frozen=True):
+    """How many products a listing has: `count`, or `more` than that."""
+
+    count: int
+    more: bool
+
+
 class ProductCategory(msgspec.Struct, frozen=True):
     """The category that a product is in."""
 

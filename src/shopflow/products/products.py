@@ -12,11 +12,13 @@ from shopflow.products.admin_models import AdminProduct
 from shopflow.products.brands import Brands
 from shopflow.products.categories import Categories
 from shopflow.products.detail import get_product
+from shopflow.products.filters import EVERYTHING, ProductFilters
 from shopflow.products.images import Images
 from shopflow.products.inputs import NewProduct, ProductChanges
-from shopflow.products.listing import EVERYTHING, ProductFilters, Sort, list_products
-from shopflow.products.models import Product, ProductListing
+from shopflow.products.listing import COUNTED, count_products, list_products
+from shopflow.products.models import Product, ProductCount, ProductPage
 from shopflow.products.reviews import Reviews
+from shopflow.products.sorting import Sort
 from shopflow.products.stock import Stock
 from shopflow.products.variants import Variants
 
@@ -46,12 +48,23 @@ class Products:
         self,
         filters: ProductFilters = EVERYTHING,
         sort: Sort = "newest",
+        *,
         limit: int = 20,
+        cursor: str | None = None,
         offset: int = 0,
-    ) -> list[ProductListing]:
+    ) -> ProductPage:
         """Return a page of products (§4.1); see `listing.list_products`."""
         async with self._pool.connection() as connection:
-            return await list_products(connection, filters, sort, limit, offset)
+            return await list_products(
+                connection, filters, sort, limit=limit, cursor=cursor, offset=offset
+            )
+
+    async def count(
+        self, filters: ProductFilters = EVERYTHING, *, up_to: int = COUNTED
+    ) -> ProductCount:
+        """Count products up to a number; see `listing.count_products`."""
+        async with self._pool.connection() as connection:
+            return await count_products(connection, filters, up_to=up_to)
 
     async def get(self, key: str | UUID) -> Product:
         """Return a product by id or slug (§4.2); see `detail.get_product`."""

@@ -683,3 +683,7 @@ FROM (
     ORDER BY own.created_at DESC, own.id DESC
     LIMIT %(limit)s
 ) AS r;
+
+-- name: count_sales
+-- Write how many pieces of each product were sold in the last days; how many products changed.
+SELECT count_sales(%(days)s, %(batch)s) AS changed;
