@@ -1,0 +1,75 @@
+"""pgbench with statements that were written down: the limit of what a client can have."""
+
+import re
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from shopflow.postgres.conninfo import conninfo
+from shopflow.postgres.embedded import Server
+from shopflow.settings import Settings
+
+_RATE = re.compile(r"^tps = ([\d.]+)", re.MULTILINE)
+
+
+class Script(msgspec.Struct, frozen=True):
+    """A statement with its values in it; `prepared` False when we have it planned each time."""
+
+    text: str
+    prepared: bool
+
+
+def latencies(
+    settings: Settings, scripts: Sequence[Script], calls: int, directory: Path
+) -> list[float]:
+    """Run the scripts one after the other and return how many seconds each run took."""
+    _run(
+        settings,
+        scripts,
+        directory,
+        f"--transactions={calls + 1}",
+        "--client=1",
+        "--log",
+        f"--log-prefix={directory / 'log'}",
+    )
+    (log,) = directory.glob("log.*")
+    lines = log.read_text(encoding="ascii").splitlines()
+    # The first one is not counted with us either.
+    return [int(line.split()[2]) / 1e6 for line in lines][1:]
+
+
+def rate(
+    settings: Settings, scripts: Sequence[Script], clients: int, seconds: int, directory: Path
+) -> float:
+    """Run the scripts with several clients and return how many runs there were a second."""
+    said = _run(
+        settings, scripts, directory, f"--client={clients}", "--jobs=2", f"--time={seconds}"
+    )
+    found = _RATE.search(said)
+    if found is None:
+        raise ValueError(f"pgbench says no rate: {said}")
+    return float(found[1])
+
+
+def _run(settings: Settings, scripts: Sequence[Script], directory: Path, *options: str) -> str:
+    files = []
+    for number, script in enumerate(scripts):
+        file = directory / f"{number}.sql"
+        file.write_text(script.text.strip().rstrip(";") + ";\n", encoding="utf-8")
+        files.append(f"--file={file}")
+    protocol = "prepared" if all(script.prepared for script in scripts) else "extended"
+    return subprocess.run(
+        [
+            Server(settings).binary("pgbench"),
+            "--no-vacuum",
+            f"--protocol={protocol}",
+            *options,
+            *files,
+            conninfo(settings),
+        ],
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    ).stdout
