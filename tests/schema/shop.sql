@@ -133,3 +133,5 @@ INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type)
 VALUES ('00000000-0000-7000-8000-0000000000eb', 'order', '00000000-0000-7000-8000-000000000081',
     'order.placed');
 INSERT INTO worker_jobs (name) VALUES ('expire_events');
+INSERT INTO search_synonyms (word, synonym) VALUES ('jumper', 'sweater');
+INSERT INTO search_new_words (word) VALUES ('jersey');

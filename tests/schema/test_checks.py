@@ -349,6 +349,19 @@ CHECKS: list[tuple[str, str]] = [
     ("event_deliveries_finished_at_check", "UPDATE event_deliveries SET state = 'delivered'"),
     ("event_deliveries_finished_at_check", "UPDATE event_deliveries SET finished_at = now()"),
     ("worker_jobs_lease_check", "UPDATE worker_jobs SET leased_until = now()"),
+    ("search_settings_one_row", "INSERT INTO search_settings (is_only_row) VALUES (false)"),
+    ("search_settings_language_check", "UPDATE search_settings SET language = 'no language'"),
+    (
+        "search_settings_previous_language_check",
+        "UPDATE search_settings SET previous_language = language",
+    ),
+    ("search_words_word_check", "INSERT INTO search_words (word, lexeme) VALUES ('', '')"),
+    ("search_words_products_check", "UPDATE search_words SET products = 0"),
+    ("search_synonyms_different", "UPDATE search_synonyms SET synonym = word"),
+    ("search_synonyms_word_check", "UPDATE search_synonyms SET word = 'Jumper'"),
+    ("search_synonyms_synonym_check", "UPDATE search_synonyms SET synonym = ' sweater'"),
+    ("search_synonyms_lexemes_check", "UPDATE search_synonyms SET word = 'the'"),
+    ("product_search_popularity_check", "UPDATE product_search SET popularity = -1"),
 ]
 
 UNIQUES: list[tuple[str, str]] = [

@@ -14,6 +14,7 @@ from shopflow.orders.payments.recovery import Recovered, recover
 from shopflow.orders.payments.taking import expire_authorizations
 from shopflow.postgres.pool import Pool
 from shopflow.products.popularity import count_sales
+from shopflow.products.search.refreshing import count_words, refresh_popularity, refresh_search
 from shopflow.settings import Settings
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -35,6 +36,9 @@ def standard_jobs(settings: Settings, gateways: Gateways) -> tuple[Job, ...]:
     jobs = [
         Job("expire_events", 10 * MINUTE, lambda pool: _expire_events(pool, settings)),
         Job("clean_accounts", HOUR, clean_accounts),
+        Job("refresh_search", MINUTE, refresh_search),
+        Job("refresh_popularity", HOUR, refresh_popularity),
+        Job("count_search_words", 24 * HOUR, count_words),
         Job("count_sales", HOUR, lambda pool: count_sales(pool, days=settings.best_selling_days)),
     ]
     if settings.guest_cart_days or settings.user_cart_days:

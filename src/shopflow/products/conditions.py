@@ -9,6 +9,7 @@ import msgspec
 from psycopg import sql
 
 from shopflow.products.filters import ProductFilters, check_filters
+from shopflow.products.search.parsing import as_document, parse
 
 # The predicate of the partial indexes.
 LISTED = sql.SQL("p.is_active = TRUE AND p.deleted_at IS NULL")
@@ -29,8 +30,8 @@ _FIXED: Mapping[str, sql.SQL] = {
         " WHERE rs.product_id = p.id AND rs.rating_average >= %(rating_min)s)"
     ),
     "text": sql.SQL(
-        "to_tsvector('english', coalesce(p.name, '') || ' ' || coalesce(p.description, ''))"
-        " @@ websearch_to_tsquery('english', %(text)s)"
+        "p.id IN (SELECT ts.product_id FROM product_search AS ts"
+        " WHERE ts.document @@ search_query(%(text)s::jsonb))"
     ),
 }
 _ATTRIBUTE = sql.SQL("p.attributes @> ANY ({}::jsonb[])")
@@ -90,6 +91,8 @@ def condition(names: Sequence[str]) -> sql.Composed:
 def _values(filters: ProductFilters, without: str | None) -> Iterator[tuple[str, object]]:
     for name in _FIXED:
         value: object = getattr(filters, name)
+        if isinstance(value, str):
+            value = as_document(parse(value))
         # Zero is a price, and only what is not given filters nothing.
         if name != without and value is not None and value is not False and value != ():
             if isinstance(value, str) or not isinstance(value, Sequence):

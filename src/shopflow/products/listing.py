@@ -13,9 +13,12 @@ from shopflow.errors import InvalidInputError
 from shopflow.postgres.queries import Query
 from shopflow.products.conditions import condition, conditions
 from shopflow.products.filters import EVERYTHING, ProductFilters
+from shopflow.products.items import FIELDS, JOINS
 from shopflow.products.models import ProductCount, ProductListing, ProductPage
+from shopflow.products.search.ranking import find
 from shopflow.products.sorting import (
     ORDERS,
+    AnySort,
     Order,
     Sort,
     check_sort,
@@ -35,27 +38,13 @@ LARGEST_COUNTED = 1_000_000
 _STATEMENT = sql.SQL(
     """
     SELECT coalesce(json_agg(json_build_object(
-        'id', p.id,
-        'name', p.name,
-        'slug', p.slug,
-        'price', p.price,
-        'compare_at_price', p.compare_at_price,
-        'stock_quantity', p.stock_quantity,
-        'category_name', c.name,
-        'brand_name', b.name,
-        'primary_image', pi.url,
-        'avg_rating', s.rating_sum::numeric / nullif(s.rating_count, 0),
-        'review_count', coalesce(s.rating_count, 0),
+        {fields},
         'keys', json_build_array({keys})
     ) ORDER BY {order}), '[]')
     FROM (
         {page}
     ) AS page
-    JOIN products AS p ON p.id = page.id
-    LEFT JOIN categories AS c ON c.id = p.category_id
-    LEFT JOIN brands AS b ON b.id = p.brand_id
-    LEFT JOIN product_images AS pi ON pi.product_id = p.id AND pi.is_primary
-    LEFT JOIN product_stats AS s ON s.product_id = p.id
+    {joins}
     """
 )
 _PAGE = sql.SQL(
@@ -96,7 +85,7 @@ class _Counted(msgspec.Struct, frozen=True):
 async def list_products(
     connection: AsyncConnection[Any],
     filters: ProductFilters = EVERYTHING,
-    sort: Sort = "newest",
+    sort: AnySort = "newest",
     *,
     limit: int = 20,
     cursor: str | None = None,
@@ -112,7 +101,8 @@ async def list_products(
         connection: where to ask.
         filters: what to leave out; everything is listed without.
         sort: `newest`, `price_asc`, `price_desc`, `rating` (best first), `best_selling` (in the
-            last months, as `shopflow worker` has counted) or `name`.
+            last months, as `shopflow worker` has counted), `name`, or `relevance` with a text, where
+            the best are listed as `search.ranking.find` does it.
         limit: rows a page, 1 to 100.
         cursor: `next` or `previous` of a page in the same sort with the same filters.
         offset: rows to skip instead, 0 to 10,000: for small lists with numbered pages. They are
@@ -122,6 +112,8 @@ async def list_products(
         InvalidInputError: for a limit, offset, sort, cursor or filter that cannot be, and for a
             cursor of another list.
     """
+    if sort == "relevance":
+        return await _by_relevance(connection, filters, limit, cursor, offset)
     check_sort(sort)
     check_limit(limit)
     if not 0 <= offset <= LARGEST_OFFSET:
@@ -172,6 +164,21 @@ async def count_products(
     return ProductCount(min(found.count, up_to), more=found.count > up_to)
 
 
+async def _by_relevance(
+    connection: AsyncConnection[Any],
+    filters: ProductFilters,
+    limit: int,
+    cursor: str | None,
+    offset: int,
+) -> ProductPage:
+    if filters.text is None:
+        raise InvalidInputError("sort", "relevance", "needs a text that products are relevant to")
+    if offset:
+        raise InvalidInputError("offset", offset, "must be 0 by relevance")
+    found = await find(connection, filters.text, filters, limit, cursor)
+    return ProductPage(items=found.items, next=found.next, previous=found.previous)
+
+
 @cache
 def listing_query(
     names: tuple[str, ...], sort: Sort, *, after: bool = False, backwards: bool = False
@@ -183,6 +190,8 @@ def listing_query(
     """
     order = ORDERS[sort]
     statement = _STATEMENT.format(
+        fields=FIELDS,
+        joins=JOINS,
         keys=sql.SQL(", ").join(column for column, _ in order.columns.values()),
         order=order_by(order, backwards=backwards),
         page=_page(names, order, after=after, backwards=backwards),

@@ -18,7 +18,8 @@ from shopflow.products.inputs import NewProduct, ProductChanges
 from shopflow.products.listing import COUNTED, count_products, list_products
 from shopflow.products.models import Product, ProductCount, ProductPage
 from shopflow.products.reviews import Reviews
-from shopflow.products.sorting import Sort
+from shopflow.products.search.search import Search
+from shopflow.products.sorting import AnySort
 from shopflow.products.stock import Stock
 from shopflow.products.variants import Variants
 
@@ -33,6 +34,7 @@ class Products:
         brands: who makes them.
         stock: what is there, and why it changed.
         reviews: what customers say.
+        search: finding products by words, and what words mean in this shop.
     """
 
     def __init__(self, pool: Pool) -> None:
@@ -43,11 +45,12 @@ class Products:
         self.brands = Brands(pool)
         self.stock = Stock(pool)
         self.reviews = Reviews(pool)
+        self.search = Search(pool)
 
     async def list(
         self,
         filters: ProductFilters = EVERYTHING,
-        sort: Sort = "newest",
+        sort: AnySort = "newest",
         *,
         limit: int = 20,
         cursor: str | None = None,

@@ -18,6 +18,8 @@ from shopflow.errors import InvalidInputError
 from shopflow.products.filters import ProductFilters
 
 Sort = Literal["newest", "price_asc", "price_desc", "rating", "best_selling", "name"]
+# With a text there is an order of its own.
+AnySort = Literal[Sort, "relevance"]
 VERSION = 1
 
 
