@@ -14,6 +14,16 @@ from shopflow.products.errors import (
     SlugTakenError,
     VersionConflictError,
 )
+from shopflow.products.facet_models import (
+    BrandCount,
+    CategoryCount,
+    FacetName,
+    Facets,
+    PriceCount,
+    RatingCount,
+    ValueCount,
+    ValueFacet,
+)
 from shopflow.products.filters import ProductFilters
 from shopflow.products.inputs import (
     BrandChanges,
@@ -51,10 +61,14 @@ __all__ = [
     "AlreadyReviewedError",
     "Brand",
     "BrandChanges",
+    "BrandCount",
     "Category",
     "CategoryChanges",
+    "CategoryCount",
     "CategoryCycleError",
     "CategoryHasChildrenError",
+    "FacetName",
+    "Facets",
     "GivenReason",
     "ImageChanges",
     "InsufficientStockError",
@@ -70,6 +84,7 @@ __all__ = [
     "OptionsTakenError",
     "OwnReview",
     "Page",
+    "PriceCount",
     "Product",
     "ProductArchivedError",
     "ProductBrand",
@@ -82,6 +97,7 @@ __all__ = [
     "ProductPage",
     "ProductVariant",
     "QueuedReview",
+    "RatingCount",
     "Reason",
     "Review",
     "ReviewChangedError",
@@ -92,6 +108,8 @@ __all__ = [
     "Sort",
     "StockChange",
     "StockMismatch",
+    "ValueCount",
+    "ValueFacet",
     "VariantChanges",
     "VersionConflictError",
 ]

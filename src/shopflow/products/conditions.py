@@ -36,9 +36,7 @@ _FIXED: Mapping[str, sql.SQL] = {
 }
 _ATTRIBUTE = sql.SQL("p.attributes @> ANY ({}::jsonb[])")
 _OPTION = sql.SQL("v.option_values @> ANY ({}::jsonb[])")
-_VARIANT = sql.SQL(
-    "EXISTS (SELECT FROM product_variants AS v WHERE v.product_id = p.id AND v.is_active AND {})"
-)
+_VARIANT = sql.SQL("EXISTS (SELECT FROM product_variants AS v WHERE v.product_id = p.id AND {})")
 _VARIANT_IN_STOCK = sql.SQL("(v.stock_quantity > 0 OR NOT p.track_inventory)")
 
 
@@ -74,18 +72,31 @@ def conditions(filters: ProductFilters, *, without: str | None = None) -> Condit
 
 def condition(names: Sequence[str]) -> sql.Composed:
     """Return that a product is listed and that the filters of these names hold."""
-    options = [_OPTION.format(_placeholder(name)) for name in names if name.startswith("options.")]
-    if options and "in_stock" in names:
-        options.append(sql.Composed([_VARIANT_IN_STOCK]))
     parts: list[sql.SQL | sql.Composed] = [LISTED]
     for name in names:
         if name in _FIXED:
             parts.append(_FIXED[name])
         elif name.startswith("attributes."):
             parts.append(_ATTRIBUTE.format(_placeholder(name)))
-    if options:
-        parts.append(_VARIANT.format(sql.SQL(" AND ").join(options)))
+    if any(name.startswith("options.") for name in names):
+        parts.append(_VARIANT.format(variant_condition(names)))
     return sql.SQL(" AND ").join(parts)
+
+
+def variant_condition(names: Sequence[str]) -> sql.Composed:
+    """Return that a variant `v` of the product has what the filters of these names ask of one."""
+    parts = [sql.SQL("v.is_active").format()]
+    parts += [_OPTION.format(_placeholder(name)) for name in names if name.startswith("options.")]
+    if "in_stock" in names:
+        parts.append(_VARIANT_IN_STOCK.format())
+    return sql.SQL(" AND ").join(parts)
+
+
+def in_stock_condition(names: Sequence[str]) -> sql.Composed:
+    """Return what `in_stock` asks of a product for which the filters of these names hold."""
+    if any(name.startswith("options.") for name in names):
+        return _VARIANT.format(variant_condition([*names, "in_stock"]))
+    return _FIXED["in_stock"].format()
 
 
 def _values(filters: ProductFilters, without: str | None) -> Iterator[tuple[str, object]]:

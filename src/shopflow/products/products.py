@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from decimal import Decimal
 from uuid import UUID
 
 from shopflow.ids import ProductId
@@ -12,6 +14,8 @@ from shopflow.products.admin_models import AdminProduct
 from shopflow.products.brands import Brands
 from shopflow.products.categories import Categories
 from shopflow.products.detail import get_product
+from shopflow.products.facet_models import Facets
+from shopflow.products.facets import DEFAULT_LIMIT, PRICE_EDGES, count_facets
 from shopflow.products.filters import EVERYTHING, ProductFilters
 from shopflow.products.images import Images
 from shopflow.products.inputs import NewProduct, ProductChanges
@@ -68,6 +72,17 @@ class Products:
         """Count products up to a number; see `listing.count_products`."""
         async with self._pool.connection() as connection:
             return await count_products(connection, filters, up_to=up_to)
+
+    async def facets(
+        self,
+        filters: ProductFilters = EVERYTHING,
+        *,
+        limit: int = DEFAULT_LIMIT,
+        price_edges: Sequence[Decimal] = PRICE_EDGES,
+    ) -> Facets:
+        """Count what a listing could be narrowed to; see `facets.count_facets`."""
+        async with self._pool.connection() as connection:
+            return await count_facets(connection, filters, limit=limit, price_edges=price_edges)
 
     async def get(self, key: str | UUID) -> Product:
         """Return a product by id or slug (§4.2); see `detail.get_product`."""
