@@ -7,7 +7,7 @@ from functools import partial
 from statistics import median
 from typing import Any
 
-from bench.catalogue import kept, listing
+from bench.catalogue import detail, facets, kept, listing, literal, searching, updating
 from bench.catalogue.generating import generate
 from bench.catalogue.ways import Pace, Readers, Reading
 from bench.frame import Bench, Competitor, Rounds, Scale, Unit
@@ -26,6 +26,7 @@ SIZES: Mapping[Scale, tuple[int, ...]] = {
 MEANINGS: Mapping[str, str] = {
     "vs_literal_median": "the specification's statement over ours, the median of the mix",
     "vs_literal_worst": "the same, where it is least",
+    "vs_queries_median": "a statement for each facet over ours, the median of the mix",
     "vs_orm_median": "the ORM over ours, the median of the mix",
     "vs_limit_c8": "answers a second of one process with 8 callers over those of pgbench",
     "growth": "the largest catalogue over the smallest, ours, the median of the mix: 1 is best",
@@ -120,12 +121,9 @@ def summary(reading: Reading[Any], rounds: Rounds) -> Mapping[str, float]:
     def against(way: str) -> list[float]:
         return [of_case(way, most, case) / of_case("ours", most, case) for case in mix]
 
-    found = {}
+    found = {f"vs_{way}_median": median(against(way)) for way in reading.others}
     if "literal" in reading.others:
-        found["vs_literal_median"] = median(against("literal"))
         found["vs_literal_worst"] = min(against("literal"))
-    if "orm" in reading.others:
-        found["vs_orm_median"] = median(against("orm"))
     loads = zip(
         rounds[f"ours_c8.{most}.mix.rate"], rounds[f"limit_c8.{most}.mix.rate"], strict=True
     )
@@ -136,5 +134,43 @@ def summary(reading: Reading[Any], rounds: Rounds) -> Mapping[str, float]:
     return found
 
 
+def updates(products: Sequence[int] | None) -> Bench:
+    """Return the benchmark of changes of stock and prices, on copies of the catalogues."""
+    return Bench(
+        name="updates",
+        purpose="changes of stock and prices of products anywhere, eight at a time",
+        unit=UNITS,
+        rounds=ROUNDS,
+        ratios={},
+        competitors=partial(_updating, products),
+        meanings={
+            "stock_updates_vs_literal": "changes of stock with our indexes over the literal ones",
+            "price_updates_vs_literal": "changes of a price with our indexes over the literal ones",
+            "stock_movements_vs_literal": "as the first, and ours write a movement as well",
+        },
+        summary=updating.summary,
+        sized=updates,
+    )
+
+
+@contextmanager
+def _updating(products: Sequence[int] | None, scale: Scale) -> Iterator[Mapping[str, Competitor]]:
+    with catalogues(products, scale) as found:
+        for settings in found.values():
+            literal.make(settings)
+        sizes = list(found)
+    with ExitStack() as stack:
+        copies = {size: stack.enter_context(kept.copied(size)) for size in sizes}
+        yield {
+            name: competitor
+            for size, settings in copies.items()
+            for name, competitor in updating.competitors(size, settings, PACES[scale].load)
+        }
+
+
 LISTING = of("listing", "pages of the catalogue over a mix of filters and sorts", listing.READING)
-ALL = (LISTING,)
+FACETS = of("facets", "what a listing can be narrowed to, and counts of it", facets.READING)
+SEARCH = of("search", "products by words, ranked", searching.SEARCH)
+SUGGEST = of("suggest", "what somebody may mean who is typing", searching.SUGGEST)
+DETAIL = of("detail", "a product with its images and variants", detail.READING)
+ALL = (LISTING, FACETS, SEARCH, SUGGEST, DETAIL, updates(None))

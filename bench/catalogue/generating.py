@@ -11,6 +11,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier
 
+import shopflow
 from bench.catalogue import kept, tree
 from shopflow.demo.chance import NOW_MS, chance, key
 from shopflow.migrations import runner
@@ -21,6 +22,8 @@ from shopflow.settings import Settings
 BATCH = 10_000
 # What all products need comes before the first of them, indexes and sums after the last.
 BASE, END = -1, -2
+# What workers count comes when the schema is the newest.
+SOLD = -3
 # The newest revision whose triggers `queries.sql` does the work of.
 LOADED_AT = "20261124100902"
 _queries = queries.load(__package__)
@@ -78,6 +81,16 @@ async def generate(products: int, report: Report) -> Settings:
     with kept.running(products) as settings:
         await fill(settings, products, report)
         runner.up(settings, report=report)
+        async with _loader(settings) as connection:
+            if not await _queries["is_sold"].rows(connection, _Loaded):
+                report("sold counts, words and popularity")
+                await _in_transaction(connection, SOLD, size(products), _sell)
+                async with shopflow.open(settings) as shop:
+                    await shop.products.search.refresh()
+                    await shop.products.search.count_words()
+                    await shop.products.search.refresh_popularity()
+                await connection.execute("RESET ROLE")
+                await connection.execute("VACUUM (ANALYZE)")
     return settings
 
 
@@ -152,6 +165,10 @@ async def _finish(connection: AsyncConnection[Any], _wanted: Size) -> None:
     await _queries["load_bench_movements"].execute(connection)
     for index in await _queries["list_indexes"].rows(connection, _Index):
         await connection.execute(SQL(index.definition))
+
+
+async def _sell(connection: AsyncConnection[Any], _wanted: Size) -> None:
+    await _queries["load_sold_counts"].execute(connection)
 
 
 async def _load(first: int, connection: AsyncConnection[Any], wanted: Size) -> None:

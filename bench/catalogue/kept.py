@@ -1,12 +1,14 @@
 """Where generated catalogues are kept between runs, one server each."""
 
 import os
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
 
+from bench import servers
 from shopflow import settings as settings_module
 from shopflow.postgres.embedded import Server
 from shopflow.settings import Settings
@@ -30,6 +32,20 @@ def settings(products: int) -> Settings:
     path = directory() / str(products)
     path.mkdir(mode=0o755, parents=True, exist_ok=True)
     return settings_module.load({}, home=path / "home")
+
+
+@contextmanager
+def copied(products: int) -> Iterator[Settings]:
+    """Start a server on a copy, for what changes the catalogue; it is removed afterwards."""
+    with servers.directory() as path:
+        source = settings(products).home
+        subprocess.run(["cp", "--archive", "--reflink=auto", source, path / "home"], check=True)
+        copy = settings_module.load({}, home=path / "home")
+        Server(copy).start()
+        try:
+            yield copy
+        finally:
+            Server(copy).stop()
 
 
 @contextmanager

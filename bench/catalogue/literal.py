@@ -40,8 +40,8 @@ LISTING = """
         p.created_at DESC
     LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint
 """
-# §4.2 does not prepare as written: an id and a slug are of two types.
-DETAIL = """
+# §4.2, for an id or for a slug: as written, one value for both, it does not prepare.
+_DETAIL = """
     SELECT
         p.*,
         json_build_object('id', c.id, 'name', c.name, 'slug', c.slug) AS category,
@@ -57,8 +57,9 @@ DETAIL = """
     FROM products p
     LEFT JOIN categories c ON p.category_id = c.id
     LEFT JOIN brands b ON p.brand_id = b.id
-    WHERE (p.id::text = %(key)s OR p.slug = %(key)s) AND p.deleted_at IS NULL
-"""
+    WHERE p.deleted_at IS NULL AND """
+DETAIL_BY_ID = _DETAIL + "p.id = %(key)s::uuid"
+DETAIL_BY_SLUG = _DETAIL + "p.slug = %(key)s"
 # The index of §3.2 is there, the statement is not.
 SEARCH = """
     SELECT p.id, p.name, p.slug, p.price
@@ -67,6 +68,7 @@ SEARCH = """
         to_tsvector('english', coalesce(p.name, '') || ' ' || coalesce(p.description, ''))
             @@ websearch_to_tsquery('english', %(text)s)
         AND p.is_active = TRUE AND p.deleted_at IS NULL
+        AND (%(price_max)s::numeric IS NULL OR p.price <= %(price_max)s AND p.stock_quantity > 0)
     ORDER BY ts_rank(
         to_tsvector('english', coalesce(p.name, '') || ' ' || coalesce(p.description, '')),
         websearch_to_tsquery('english', %(text)s)
@@ -78,22 +80,6 @@ SUGGEST = """
     WHERE p.name ILIKE %(pattern)s AND p.is_active = TRUE AND p.deleted_at IS NULL
     LIMIT 5
 """
-# Two of the facets, as one would count them; the others cost as much again.
-FACETS = (
-    """
-    SELECT b.name, count(*) FROM products p JOIN brands b ON b.id = p.brand_id
-    WHERE p.is_active = TRUE AND p.deleted_at IS NULL
-        AND (%(category_id)s::uuid IS NULL OR p.category_id = %(category_id)s)
-    GROUP BY b.id ORDER BY 2 DESC
-    """,
-    """
-    SELECT a.key, a.value, count(*) FROM products p CROSS JOIN jsonb_each_text(p.attributes) a
-    WHERE p.is_active = TRUE AND p.deleted_at IS NULL
-        AND (%(category_id)s::uuid IS NULL OR p.category_id = %(category_id)s)
-        AND (%(brand_id)s::uuid IS NULL OR p.brand_id = %(brand_id)s)
-    GROUP BY a.key, a.value ORDER BY 3 DESC
-    """,
-)
 Ask = Callable[..., Awaitable[list[Any]]]
 # Until PostgreSQL has decided between a generic plan and one for the values.
 WARM_UP = 6

@@ -21,12 +21,24 @@ class Script(msgspec.Struct, frozen=True):
     prepared: bool
 
 
+class Client(msgspec.Struct, frozen=True):
+    """The program and where it connects."""
+
+    program: Path
+    target: str
+
+
+def client(settings: Settings, target: str | None = None) -> Client:
+    """Return pgbench of a server, as the shop's owner unless there is another target."""
+    return Client(Server(settings).binary("pgbench"), target or conninfo(settings))
+
+
 def latencies(
-    settings: Settings, scripts: Sequence[Script], calls: int, directory: Path
+    client: Client, scripts: Sequence[Script], calls: int, directory: Path
 ) -> list[float]:
     """Run the scripts one after the other and return how many seconds each run took."""
     _run(
-        settings,
+        client,
         scripts,
         directory,
         f"--transactions={calls + 1}",
@@ -41,33 +53,33 @@ def latencies(
 
 
 def rate(
-    settings: Settings, scripts: Sequence[Script], clients: int, seconds: int, directory: Path
+    client: Client, scripts: Sequence[Script], *, clients: int, seconds: int, directory: Path
 ) -> float:
     """Run the scripts with several clients and return how many runs there were a second."""
-    said = _run(
-        settings, scripts, directory, f"--client={clients}", "--jobs=2", f"--time={seconds}"
-    )
+    said = _run(client, scripts, directory, f"--client={clients}", "--jobs=2", f"--time={seconds}")
     found = _RATE.search(said)
     if found is None:
         raise ValueError(f"pgbench says no rate: {said}")
     return float(found[1])
 
 
-def _run(settings: Settings, scripts: Sequence[Script], directory: Path, *options: str) -> str:
+def _run(client: Client, scripts: Sequence[Script], directory: Path, *options: str) -> str:
     files = []
     for number, script in enumerate(scripts):
         file = directory / f"{number}.sql"
-        file.write_text(script.text.strip().rstrip(";") + ";\n", encoding="utf-8")
+        # A colon before a word is a variable to pgbench, and in our texts a value in JSON.
+        text = re.sub(r'":(?=\w)', '": ', script.text).strip().rstrip(";")
+        file.write_text(text + ";\n", encoding="utf-8")
         files.append(f"--file={file}")
     protocol = "prepared" if all(script.prepared for script in scripts) else "extended"
     return subprocess.run(
         [
-            Server(settings).binary("pgbench"),
+            client.program,
             "--no-vacuum",
             f"--protocol={protocol}",
             *options,
             *files,
-            conninfo(settings),
+            client.target,
         ],
         stdout=subprocess.PIPE,
         check=True,

@@ -76,6 +76,17 @@ CREATE TABLE IF NOT EXISTS bench.users (n integer PRIMARY KEY, id uuid NOT NULL)
 -- What is loaded already.
 SELECT first, products FROM bench.batches;
 
+-- name: is_sold
+-- Whether it is known what sold.
+SELECT first, products FROM bench.batches WHERE first = -3;
+
+-- name: load_sold_counts
+-- As if there had been orders: what is reviewed often sold often.
+UPDATE product_stats
+SET sold_count = floor(
+    rating_count * (2 + 20 * bench.chance(hashtextextended(product_id::text, 0), 60))
+);
+
 -- name: note_batch
 -- It is loaded, when this transaction is.
 INSERT INTO bench.batches (first, products) VALUES (%(first)s, %(products)s);

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any, Generic, TypeVar
@@ -93,8 +92,9 @@ class Readers(Generic[Asked]):
         self._ways["ours"] = ours
         for name, way in self._reading.others.items():
             self._ways[name] = await self._stack.enter_async_context(way(self._settings))
-        for case, calls in self._mix.items():
-            self._scripts[case] = [await self._script(asked) for asked in calls]
+        for case, calls in self.cases.items():
+            if "limit" in self._reading.ways(case):
+                self._scripts[case] = [await self._script(asked) for asked in calls]
 
     async def close(self) -> None:
         """Disconnect."""
@@ -135,15 +135,22 @@ class Readers(Generic[Asked]):
     def limit(self, case: str) -> Mapping[str, float]:
         """Return how long pgbench takes for the same statements."""
         with servers.directory() as path:
-            seconds = pgbench.latencies(self._settings, self._scripts[case], self._pace.calls, path)
+            client, scripts = pgbench.client(self._settings), self._scripts[case]
+            seconds = pgbench.latencies(client, scripts, self._pace.calls, path)
         return {"p50": median(seconds), "p95": percentile(sorted(seconds), 0.95)}
 
     def limit_at_a_time(self) -> Mapping[str, float]:
         """Return how many of all statements pgbench runs with eight clients."""
-        scripts = [script for scripts in self._scripts.values() for script in scripts]
+        scripts = [script for case in self._mix for script in self._scripts[case]]
         with servers.directory() as path:
             return {
-                "rate": pgbench.rate(self._settings, scripts, CALLERS, self._pace.load, Path(path))
+                "rate": pgbench.rate(
+                    pgbench.client(self._settings),
+                    scripts,
+                    clients=CALLERS,
+                    seconds=self._pace.load,
+                    directory=path,
+                )
             }
 
     async def _script(self, asked: Asked) -> pgbench.Script:
