@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import checkout, migrate, replay, start
-from bench.catalogue import benches
+from bench.catalogue import benches, chart
 from bench.catalogue.generating import generate
 from bench.frame import Bench, Measured, Outcome, Unit, flat, run, together
 
@@ -27,6 +27,8 @@ BENCHES: dict[str, Bench] = {
     )
 }
 
+PAGE = Path(__file__).parent.parent / "docs" / "explanation" / "performance.md"
+
 
 def main() -> None:
     """Run what the command line says."""
@@ -34,6 +36,10 @@ def main() -> None:
     if given.name == "generate":
         for products in given.products or [1_000_000]:
             asyncio.run(generate(products, print))
+        return
+    if given.name == "chart":
+        for file in given.files:
+            chart.write(msgspec.json.decode(file.read_bytes(), type=Outcome), PAGE)
         return
     chosen = list(BENCHES.values()) if given.name == "all" else [BENCHES[given.name]]
     outcomes = []
@@ -53,7 +59,8 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         epilog="; ".join(f"{bench.name}: {bench.purpose}" for bench in BENCHES.values()),
     )
-    parser.add_argument("name", choices=[*BENCHES, "all", "generate"])
+    parser.add_argument("name", choices=[*BENCHES, "all", "generate", "chart"])
+    parser.add_argument("files", nargs="*", type=Path, help="of chart: what --json has written")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write one JSON object")
     parser.add_argument("--rounds", type=_positive, help="how often each competitor runs")
     parser.add_argument(
