@@ -39,7 +39,7 @@ def main() -> None:
         return
     if given.name == "chart":
         for file in given.files:
-            chart.write(msgspec.json.decode(file.read_bytes(), type=Outcome), PAGE)
+            chart.write(chart.read(file), PAGE)
         return
     chosen = list(BENCHES.values()) if given.name == "all" else [BENCHES[given.name]]
     outcomes = []

@@ -31,7 +31,8 @@ def settings(products: int) -> Settings:
     """Return the settings of the server with so many products."""
     path = directory() / str(products)
     path.mkdir(mode=0o755, parents=True, exist_ok=True)
-    return settings_module.load({}, home=path / "home")
+    # A slow answer is measured, not cut off.
+    return settings_module.load({}, home=path / "home", statement_timeout=600.0)
 
 
 @contextmanager
