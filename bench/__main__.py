@@ -45,7 +45,9 @@ def main() -> None:
     outcomes = []
     for each in chosen:
         bench = each.sized(given.products) if given.products and each.sized else each
-        outcome = run(bench, given.scale, given.rounds)
+        # Of a run that takes an hour, a terminal shows where it is.
+        with Console(stderr=True).status(bench.name) as status:
+            outcome = run(bench, given.scale, given.rounds, status.update)
         _show(bench, outcome)
         outcomes.append(outcome)
     if given.json:

@@ -88,18 +88,29 @@ class Outcome(msgspec.Struct, frozen=True):
     ratios: dict[str, float]
 
 
-def run(bench: Bench, scale: Scale, rounds: int | None = None) -> Outcome:
+def silent(_message: str) -> None:
+    """Tell nobody."""
+
+
+def run(
+    bench: Bench,
+    scale: Scale,
+    rounds: int | None = None,
+    report: Callable[[str], None] = silent,
+) -> Outcome:
     """Run the competitors by turns (A B C A B C …), so that what else the machine does hits all.
 
     Args:
         bench: what to run.
         scale: how large.
         rounds: how often, instead of what the bench says.
+        report: told which competitor's turn it is.
     """
     measured: dict[str, list[float]] = {}
     with bench.competitors(scale) as competitors:
-        for _ in range(rounds or bench.rounds[scale]):
+        for number in range(rounds or bench.rounds[scale]):
             for name, competitor in competitors.items():
+                report(f"{bench.name}, round {number + 1}: {name}")
                 for measure, value in _measures(name, competitor()):
                     measured.setdefault(measure, []).append(value)
     return Outcome(
