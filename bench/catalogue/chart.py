@@ -95,7 +95,7 @@ def svg(run: Recorded) -> str:
 def table(run: Recorded) -> str:
     """Return the cases as a table in Markdown, and the ratios below it."""
     *smaller, largest = sizes(run)
-    timed = "p50" in next(iter(run.results["ours"][largest].values()))
+    timed = _timed(run)
     measure, show = ("p50", _milliseconds) if timed else ("rate", _rate)
     rows = cases(run, largest, measure)
     slowest = cases(run, largest, "p95")
@@ -124,10 +124,18 @@ def write(run: Recorded, page: Path) -> None:
     _, ended, after = rest.partition(end)
     if not (found and ended):
         raise ValueError(f"{page} has no {begin} and {end}")
-    text = f"{before}{begin}\n\n{_machine(run.machine)}\n\n{table(run)}\n\n{end}{after}"
+    parts = [_machine(run.machine), table(run)]
+    if _timed(run):
+        picture = page.with_name(f"performance-{run.bench}.svg")
+        picture.write_text(svg(run), encoding="utf-8")
+        parts.insert(0, f"![{run.bench}: the median of each way by case]({picture.name})")
+    text = "\n\n".join([before + begin, *parts, end + after])
     page.write_text(text, encoding="utf-8")
-    if f"performance-{run.bench}.svg" in text:
-        page.with_name(f"performance-{run.bench}.svg").write_text(svg(run), encoding="utf-8")
+
+
+def _timed(run: Recorded) -> bool:
+    """Whether calls were timed, rather than counted."""
+    return "p50" in next(iter(run.results["ours"][sizes(run)[-1]].values()))
 
 
 def _machine(at: Machine) -> str:
