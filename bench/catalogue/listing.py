@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from time import perf_counter
 from typing import Any
 
 import psycopg
@@ -74,8 +75,10 @@ async def literally(settings: Settings) -> AsyncIterator[Read[Page]]:
         async def read(page: Page) -> object:
             return await ask(literal.LISTING, **asdict(page))
 
+        begun = perf_counter()
         for _ in range(literal.WARM_UP):
-            await read(Page())
+            if perf_counter() - begun < literal.PATIENCE:
+                await read(Page())
         yield read
 
 

@@ -83,6 +83,8 @@ SUGGEST = """
 Ask = Callable[..., Awaitable[list[Any]]]
 # Until PostgreSQL has decided between a generic plan and one for the values.
 WARM_UP = 6
+# Seconds after which it is left to the rounds to do that.
+PATIENCE = 60.0
 
 
 def make(settings: Settings) -> None:
