@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "20261124110200"
-down_revision = "20261124100902"
+down_revision = "20261124110130"
 
 
 def upgrade() -> None:
