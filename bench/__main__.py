@@ -1,29 +1,55 @@
 """`python -m bench NAME`: run one benchmark or all of them, print tables, write JSON."""
 
 import argparse
-from collections.abc import Mapping
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from bench import checkout, migrate, replay, start
+from bench import checkout, imports, migrate, replay, start, stock
+from bench.catalogue import benches, chart
+from bench.catalogue.generating import generate
 from bench.frame import Bench, Measured, Outcome, Unit, flat, run, together
 
 BENCHES: dict[str, Bench] = {
     each.name: each
-    for each in (migrate.BENCH, start.BENCH, checkout.CHECKOUT, checkout.FLASH, replay.BENCH)
+    for each in (
+        migrate.BENCH,
+        start.BENCH,
+        checkout.CHECKOUT,
+        checkout.FLASH,
+        stock.BENCH,
+        replay.BENCH,
+        imports.BENCH,
+        *benches.ALL,
+    )
 }
+
+PAGE = Path(__file__).parent.parent / "docs" / "explanation" / "performance.md"
 
 
 def main() -> None:
     """Run what the command line says."""
     given = _parser().parse_args()
+    if given.name == "generate":
+        for products in given.products or [1_000_000]:
+            asyncio.run(generate(products, print))
+        return
+    if given.name == "chart":
+        for file in given.files:
+            chart.write(chart.read(file), PAGE)
+        return
     chosen = list(BENCHES.values()) if given.name == "all" else [BENCHES[given.name]]
     outcomes = []
-    for bench in chosen:
-        outcome = run(bench, given.scale, given.rounds)
+    for each in chosen:
+        bench = each.sized(given.products) if given.products and each.sized else each
+        # Of a run that takes an hour, a terminal shows where it is.
+        with Console(stderr=True).status(bench.name) as status:
+            outcome = run(bench, given.scale, given.rounds, status.update)
         _show(bench, outcome)
         outcomes.append(outcome)
     if given.json:
@@ -37,9 +63,16 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         epilog="; ".join(f"{bench.name}: {bench.purpose}" for bench in BENCHES.values()),
     )
-    parser.add_argument("name", choices=[*BENCHES, "all"])
+    parser.add_argument("name", choices=[*BENCHES, "all", "generate", "chart"])
+    parser.add_argument("files", nargs="*", type=Path, help="of chart: what --json has written")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write one JSON object")
     parser.add_argument("--rounds", type=_positive, help="how often each competitor runs")
+    parser.add_argument(
+        "--products",
+        type=_numbers,
+        metavar="N,N,…",
+        help="sizes of the catalogues to generate, or to read; what is missing is generated",
+    )
     parser.add_argument("--scale", choices=["tiny", "default"], default="default")
     return parser
 
@@ -51,6 +84,10 @@ def _positive(text: str) -> int:
     return number
 
 
+def _numbers(text: str) -> Sequence[int]:
+    return [_positive(number) for number in text.split(",")]
+
+
 def _show(bench: Bench, outcome: Outcome) -> None:
     console = Console(highlight=False)
     console.print(f"{bench.name}: {bench.purpose}", soft_wrap=True)
@@ -60,10 +97,15 @@ def _show(bench: Bench, outcome: Outcome) -> None:
         else _table_of_several(bench.unit, outcome)
     )
     for name, ratio in outcome.ratios.items():
-        ours, other = bench.ratios[name]
-        better = f"{ours} against {other}; above 1: {ours.partition('.')[0]} is better"
-        console.print(f"{name} = {ratio:.2f} ({better})", soft_wrap=True)
+        console.print(f"{name} = {ratio:.2f} ({_meaning(bench, name)})", soft_wrap=True)
     console.print()
+
+
+def _meaning(bench: Bench, name: str) -> str:
+    if name in bench.meanings:
+        return bench.meanings[name]
+    ours, other = bench.ratios[name]
+    return f"{ours} against {other}; above 1: {ours.partition('.')[0]} is better"
 
 
 def _table_of_one(unit: Unit, outcome: Outcome) -> Table:
@@ -85,7 +127,9 @@ def _table_of_several(units: Mapping[str, Unit], outcome: Outcome) -> Table:
     measures = {measure: None for row in shown.values() for measure in row}
     table = _table(*(_heading(measure, units[measure]) for measure in measures))
     for group, row in shown.items():
-        table.add_row(group.replace(".c", ", callers "), *(row.get(each, "") for each in measures))
+        table.add_row(
+            re.sub(r"\.c(?=\d)", ", callers ", group), *(row.get(each, "") for each in measures)
+        )
     return table
 
 

@@ -2,9 +2,9 @@
 
 import os
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Literal, cast
@@ -20,6 +20,7 @@ Unit = Literal["s", "1/s", "count"]
 # Runs once and returns what it measured, in the bench's unit, or several measures by name; its own
 # preparation not included.
 Competitor = Callable[[], "float | Mapping[str, float]"]
+Rounds = Mapping[str, list[float]]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ class Bench:
             several.
         competitors: opens what they need, gives them by name, and cleans up after them. A dot in
             a name, as in `naive.c32`, groups the results.
+        meanings: what the numbers of `summary` say, by name.
+        summary: ratios of more than two measures, from the rounds of all measures by dotted name.
+        sized: the same benchmark on catalogues of so many products; None where it has none.
     """
 
     name: str
@@ -43,6 +47,9 @@ class Bench:
     rounds: Mapping[Scale, int]
     ratios: Mapping[str, tuple[str, str]]
     competitors: Callable[[Scale], AbstractContextManager[Mapping[str, Competitor]]]
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    summary: Callable[[Rounds], Mapping[str, float]] = lambda _rounds: {}
+    sized: "Callable[[Sequence[int]], Bench] | None" = None
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -69,7 +76,10 @@ Results = dict[str, "Measured | int | Results"]
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What a benchmark says: of each ratio the median over the rounds; larger is better for us."""
+    """What a benchmark says: of each ratio the median over the rounds; larger is better for us.
+
+    The bench's `meanings` say what other ratios are.
+    """
 
     bench: str
     scale: Scale
@@ -78,18 +88,29 @@ class Outcome(msgspec.Struct, frozen=True):
     ratios: dict[str, float]
 
 
-def run(bench: Bench, scale: Scale, rounds: int | None = None) -> Outcome:
+def silent(_message: str) -> None:
+    """Tell nobody."""
+
+
+def run(
+    bench: Bench,
+    scale: Scale,
+    rounds: int | None = None,
+    report: Callable[[str], None] = silent,
+) -> Outcome:
     """Run the competitors by turns (A B C A B C …), so that what else the machine does hits all.
 
     Args:
         bench: what to run.
         scale: how large.
         rounds: how often, instead of what the bench says.
+        report: told which competitor's turn it is.
     """
     measured: dict[str, list[float]] = {}
     with bench.competitors(scale) as competitors:
-        for _ in range(rounds or bench.rounds[scale]):
+        for number in range(rounds or bench.rounds[scale]):
             for name, competitor in competitors.items():
+                report(f"{bench.name}, round {number + 1}: {name}")
                 for measure, value in _measures(name, competitor()):
                     measured.setdefault(measure, []).append(value)
     return Outcome(
@@ -102,7 +123,8 @@ def run(bench: Bench, scale: Scale, rounds: int | None = None) -> Outcome:
             for name, (ours, other) in bench.ratios.items()
             # A competitor may be impossible here; it has said so then.
             if other in measured
-        },
+        }
+        | dict(bench.summary(measured)),
     )
 
 

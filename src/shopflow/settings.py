@@ -50,8 +50,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     has changed for `guest_cart_days` or `user_cart_days`, and orders not paid
     `unpaid_order_minutes` after they were placed, are what a worker removes and cancels; 0 for
     never. Events and dead letters are kept for `event_days`, and for `delivered_event_days` that
-    an event was delivered. `backup_url` is the directory, as file:///path, that backups and WAL
-    go to; None for no backups.
+    an event was delivered. Best-selling is what sold most in the last `best_selling_days`.
+    `backup_url` is the directory, as file:///path, that backups and WAL go to; None for no
+    backups.
     """
 
     environment: Environment = "development"
@@ -76,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     guest_cart_days: int = 30
     user_cart_days: int = 0
     unpaid_order_minutes: int = 1440
+    best_selling_days: int = 90
     event_days: int = 30
     delivered_event_days: int = 7
     backup_url: str | None = None
@@ -306,6 +308,7 @@ _PARSERS: Mapping[str, Callable[[object], Any]] = {
     "guest_cart_days": _number(int, 0, LONGEST_DAYS),
     "user_cart_days": _number(int, 0, LONGEST_DAYS),
     "unpaid_order_minutes": _number(int, 0, LONGEST_DAYS * 24 * 60),
+    "best_selling_days": _number(int, 1, LONGEST_DAYS),
     "event_days": _number(int, 1, LONGEST_DAYS),
     "delivered_event_days": _number(int, 1, LONGEST_DAYS),
     "backup_url": _backup_url,

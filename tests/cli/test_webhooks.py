@@ -42,11 +42,16 @@ def test_from_adding_to_removing(inside: Run, settings: Settings, url: str) -> N
         assert once["jobs"] == dict.fromkeys(
             (
                 "clean_accounts",
+                "count_sales",
+                "count_search_words",
                 "expire_authorizations:manual",
                 "expire_carts",
                 "expire_events",
                 "expire_unpaid_orders",
                 "recover_payments:manual",
+                "run_due_bulk_changes",
+                "refresh_popularity",
+                "refresh_search",
             ),
             0,
         )

@@ -142,14 +142,45 @@ def test_how_to_import_from_shopify(workplace: dict[str, str]) -> None:
         "Handle,Title,Vendor,Variant Price\nscarf,Scarf,Acme,19.90\n", encoding="utf-8"
     )
     run(workplace, "shopflow up --once")
-    tried, taken, again = (
+    tried, taken, again, written, back = (
         " ".join(line.split())
         for line in follow(workplace, ROOT / "docs" / "howto" / "import-shopify.md").splitlines()
         if line.startswith("products ")
     )
     assert tried == taken == "products 1 created, 0 updated, 0 unchanged"
-    assert again == "products 0 created, 0 updated, 1 unchanged"
+    assert again == back == "products 0 created, 0 updated, 1 unchanged"
+    assert written.startswith("products 1 in ")
     assert run(workplace, "python bring_in.py") == "0 created, 1 unchanged\n"
+
+
+def test_how_to_import_from_woocommerce(workplace: dict[str, str]) -> None:
+    (Path(workplace["HERE"]) / "wc-product-export.csv").write_text(
+        "ID,Type,SKU,Name,Regular price,Parent,Attribute 1 name,Attribute 1 value(s)\n"
+        '1,variable,TEE,Tee,,,Size,"S, M"\n'
+        "2,variation,TEE-S,,8.50,TEE,Size,S\n"
+        "3,variation,TEE-M,,9,id:1,Size,M\n",
+        encoding="utf-8",
+    )
+    run(workplace, "shopflow up --once")
+    seen = follow(workplace, ROOT / "docs" / "howto" / "import-woocommerce.md").splitlines()
+    variants = [" ".join(line.split()) for line in seen if line.startswith("variants ")]
+    assert variants == ["variants 2 created, 0 updated, 0 deactivated"] * 2
+    assert seen[-1] == "1 unchanged"
+
+
+def test_how_to_export_and_import_json_lines(workplace: dict[str, str]) -> None:
+    products = Path(workplace["HERE"]) / "given.csv"
+    products.write_text(
+        "Handle,Title,Variant Price,Tags\nmug,Mug,8.50,tea\ntin,Tin,3,\n", encoding="utf-8"
+    )
+    run(workplace, "shopflow up --once\nshopflow import shopify given.csv")
+    seen = follow(workplace, ROOT / "docs" / "howto" / "import-export-jsonl.md").splitlines()
+    found = [" ".join(line.split()) for line in seen if line.startswith("products ")]
+    assert found[0].startswith("products 2 in ")
+    assert found[1:] == [
+        "products 0 created, 0 updated, 2 unchanged",
+        "products 0 created, 1 updated, 0 unchanged",
+    ]
 
 
 def test_how_to_edit_the_catalogue(workplace: dict[str, str]) -> None:
@@ -170,6 +201,12 @@ def test_how_to_back_up_and_restore(workplace: dict[str, str]) -> None:
     assert "problem" not in seen
     assert f" {workplace['SHOPFLOW_HOME']}-restored\n" in seen
     assert "(1 row)" in seen
+
+
+def test_how_to_show_facets(workplace: dict[str, str]) -> None:
+    document = ROOT / "docs" / "howto" / "facets.md"
+    seen = follow(workplace, document)
+    assert document.read_text(encoding="utf-8").split("```text\n")[1].split("```")[0] in seen
 
 
 def test_how_to_use_accounts(workplace: dict[str, str]) -> None:
@@ -210,6 +247,14 @@ def test_how_to_tell_others_what_happens(workplace: dict[str, str]) -> None:
     assert re.search(r"^booked \d{6}-\S+ \d+\.\d\d$", seen, re.MULTILINE)
 
 
+def test_how_to_change_many_prices(workplace: dict[str, str]) -> None:
+    seen = follow(workplace, ROOT / "docs" / "howto" / "bulk-prices.md")
+    statuses = ("status       done", "status       undone", "status       scheduled")
+    assert [status in seen for status in statuses] == [True, True, True]
+    assert re.search(r"^[1-9][0-9]* would change, [0-9]+ are so already$", seen, re.MULTILINE)
+    assert "1 applied, the last change:" in seen or "2 applied, the last change:" in seen
+
+
 def test_the_workers_unit_runs_a_command_that_there_is(workplace: dict[str, str]) -> None:
     text = (ROOT / "docs" / "howto" / "webhooks-and-worker.md").read_text(encoding="utf-8")
     unit = text.split("```ini\n")[1].split("```")[0]
@@ -222,3 +267,15 @@ def test_how_to_set_coupons_shipping_and_tax(workplace: dict[str, str]) -> None:
     seen = follow(workplace, document)
     assert document.read_text(encoding="utf-8").split("```text\n")[1].split("```")[0] in seen
     assert "flat: 20.00 + 1.60 = 21.60" in seen
+
+
+def test_how_to_search(workplace: dict[str, str]) -> None:
+    document = ROOT / "docs" / "howto" / "search.md"
+    seen = follow(workplace, document)
+    assert document.read_text(encoding="utf-8").split("```text\n")[1].split("```")[0] in seen
+    assert "corrected  headphones" in seen
+    assert "sofa\tsettee" in seen
+    assert "0 of 5 products were not as they should be" in seen
+    assert "language  german" in seen
+    assert "vectors made: 5" in seen
+    assert "to sit: Three-Seat Couch" in seen

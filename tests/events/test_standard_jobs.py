@@ -4,6 +4,7 @@ import asyncio
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +17,7 @@ from shopflow.events.standard_jobs import standard_jobs
 from shopflow.ids import OrderId
 from shopflow.orders.payments.manual import Manual
 from shopflow.orders.payments.sandbox_server import SandboxServer
+from shopflow.products import Draft, PriceRule, Selection
 from shopflow.settings import Settings
 from tests.carts.test_expiry import age
 from tests.catalogue import a_product, run
@@ -114,6 +116,14 @@ async def test_a_worker_does_all_that_is_due(
         "INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type)"
         " VALUES (uuidv7('-31 days'), 'order', uuidv7(), 'order.placed')",
     )
+    on_sale = await a_product(shop, price="20.00")
+    preview = await shop.products.bulk.plan(
+        Draft("Sale"),
+        Selection(product_ids=(on_sale,)),
+        PriceRule(step="fixed", by=Decimal("15.00")),
+    )
+    assert preview.id is not None
+    await shop.products.bulk.schedule(preview.id, datetime.now(UTC))
     command, environ = worker("--once", "--json")
     process = await asyncio.create_subprocess_exec(
         *command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -122,6 +132,8 @@ async def test_a_worker_does_all_that_is_due(
     assert process.returncode == 0, errors.decode()
     assert msgspec.json.decode(said)["jobs"] == {
         "clean_accounts": 0,
+        "count_sales": 4,
+        "count_search_words": 1,
         "expire_authorizations:manual": 0,
         "expire_authorizations:sandbox": 1,
         "expire_carts": 1,
@@ -129,7 +141,11 @@ async def test_a_worker_does_all_that_is_due(
         "expire_unpaid_orders": 1,
         "recover_payments:manual": 0,
         "recover_payments:sandbox": 2,
+        "run_due_bulk_changes": 1,
+        "refresh_popularity": 4,
+        "refresh_search": 0,
     }
+    assert (await shop.products.get(on_sale)).price == Decimal("15.00")
     assert await run(shop, "SELECT count(*) FROM carts WHERE session_id IN ('old', 'new')") == [
         (1,)
     ]
@@ -188,6 +204,11 @@ async def test_a_job_is_there_as_the_settings_and_the_gateways_say(settings: Set
     assert names == {
         "expire_events",
         "clean_accounts",
+        "run_due_bulk_changes",
+        "refresh_search",
+        "count_search_words",
+        "count_sales",
+        "refresh_popularity",
         "recover_payments:bank",
         "expire_authorizations:bank",
     }

@@ -133,3 +133,35 @@ async def sell(connection: psycopg.AsyncConnection, handle: str) -> None:
         " FROM products AS p WHERE p.id = v.product_id AND p.slug = %s AND v.name = 'M'",
         [handle],
     )
+
+
+async def test_nobody_waits_who_reads(
+    importer: Importer, other: psycopg.AsyncConnection, settings: Settings
+) -> None:
+    await importer.take(*cap("10", image="https://x/1.jpg"), product("mug"))
+    # What the import writes last, so that it holds all its locks when it waits.
+    await other.execute("SELECT FROM product_images FOR UPDATE")
+    changed = cap("12", image="https://x/1.jpg", alt="New")
+    importing = await begun(importer, other, *changed, product("tin"), product("mug", title="Cup"))
+    async with await psycopg.AsyncConnection.connect(conninfo(settings)) as reader:
+        await reader.execute("SET LOCAL lock_timeout = '10s'")
+        cursor = await reader.execute(
+            "SELECT p.name, p.price FROM products AS p LEFT JOIN product_variants AS v"
+            " ON v.product_id = p.id LEFT JOIN product_images AS i ON i.product_id = p.id"
+            " GROUP BY p.id ORDER BY p.name"
+        )
+        assert await cursor.fetchall() == [("Cap", D(10)), ("Mug", D(10))]
+        cursor = await reader.execute(
+            "SELECT DISTINCT l.mode FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation"
+            " WHERE l.pid = %s AND l.locktype = 'relation' AND c.relpersistence = 'p' AND c.relname LIKE '%%product%%'",
+            [importer.connection.info.backend_pid],
+        )
+        modes = {mode for (mode,) in await cursor.fetchall()}
+        assert modes == {"AccessShareLock", "RowShareLock", "RowExclusiveLock"}
+    await other.commit()
+    await importing
+    assert await importer.rows("SELECT name FROM products ORDER BY name") == [
+        ("Cap",),
+        ("Cup",),
+        ("Tin",),
+    ]

@@ -7,9 +7,9 @@ from pathlib import Path
 READ = """
 import resource, sys
 from pathlib import Path
-from shopflow.importers.shopify_file import ShopifyFile
-with ShopifyFile(0, Path(sys.argv[1])) as file:
-    rows = sum(1 for _ in file.rows(1, lambda line, message: None))
+from shopflow.importers.shopify import open_shopify
+with open_shopify(0, Path(sys.argv[1])) as file:
+    rows = sum(each.rows for each in file.products(1, lambda line, message: None))
 print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

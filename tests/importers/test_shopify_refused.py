@@ -9,7 +9,7 @@ from shopflow.errors import InvalidInputError, ShopflowError
 from shopflow.importers.csv_records import MalformedFileError
 from shopflow.importers.report import ImportRefusedError
 from shopflow.importers.shopify import import_shopify
-from shopflow.importers.staging import MOST_PROBLEMS
+from shopflow.importers.writing import MOST_PROBLEMS
 from tests.importers.conftest import Importer, Row, further, problems, product
 
 VARIANT = {"name1": "Size", "value1": "S"}

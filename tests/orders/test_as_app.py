@@ -38,7 +38,7 @@ async def test_from_the_listing_to_a_paid_order(shop: Shop) -> None:
     await a_product(shop)
     sized = await a_product(shop)
     variant_id = await a_variant(shop, sized)
-    (newest, oldest) = await shop.products.list()
+    newest, oldest = (await shop.products.list()).items
     assert (await shop.products.get(newest.slug)).id == sized
     cart_id = await shop.carts.open(user_id=await a_user(shop))
     item_id = await shop.carts.add(cart_id, sized, variant_id)

@@ -1,7 +1,8 @@
 """From a cart to an order, one caller at a time."""
 
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
 import msgspec
@@ -18,8 +19,10 @@ from shopflow.orders.errors import (
     PriceChangedError,
     Shortage,
 )
+from shopflow.orders.taxes import Sale, TableTaxes, Taxation
+from shopflow.promotions.errors import CouponRefusedError, Reason
 from shopflow.settings import Settings
-from tests.catalogue import a_product, a_shipping_method, a_user, a_variant, inserted, run
+from tests.catalogue import a_coupon, a_product, a_shipping_method, a_user, a_variant, inserted, run
 from tests.orders.conftest import BERLIN, Filled, order
 
 
@@ -279,6 +282,9 @@ async def test_an_empty_or_unknown_cart_is_refused(shop: Shop, filled: Filled) -
 @pytest.mark.parametrize(
     ("field", "changes"),
     [
+        ("cart_id", {"cart_id": "cart-17"}),
+        ("cart_id", {"cart_id": 17}),
+        ("shipping_method_id", {"shipping_method_id": "fast"}),
         ("idempotency_key", {"idempotency_key": ""}),
         ("idempotency_key", {"idempotency_key": "k" * 256}),
         ("idempotency_key", {"idempotency_key": "k\0"}),
@@ -307,13 +313,25 @@ async def test_an_empty_or_unknown_cart_is_refused(shop: Shop, filled: Filled) -
     ],
 )
 async def test_what_an_order_cannot_hold_is_refused_by_name(
-    shop: Shop, filled: Filled, field: str, changes: dict[str, object]
+    shop: Shop, filled: Filled, field: str, changes: dict[str, Any]
 ) -> None:
     cart_id = await filled((await a_product(shop), None, 1))
     with pytest.raises(InvalidInputError) as refused:
-        await shop.orders.place(order(cart_id, **changes))
+        await shop.orders.place(order(**({"cart_id": cart_id} | changes)))
     assert refused.value.field == field
     assert await run(shop, "SELECT FROM orders") == []
+
+
+async def test_the_key_of_an_erased_persons_order_stays_taken(shop: Shop) -> None:
+    user_id = await a_user(shop)
+    cart_id = await shop.carts.open(user_id=user_id)
+    await shop.carts.add(cart_id, await a_product(shop, stock_quantity=5))
+    checkout = order(cart_id)
+    await shop.orders.place(checkout)
+    await shop.users.erase(user_id, by=None, reason="asked for it")
+    with pytest.raises(IdempotencyKeyTakenError):
+        await shop.orders.place(checkout)
+    assert await run(shop, "SELECT count(*) FROM orders") == [(1,)]
 
 
 async def test_a_total_that_the_database_cannot_hold_is_refused(shop: Shop, filled: Filled) -> None:
@@ -321,3 +339,35 @@ async def test_a_total_that_the_database_cannot_hold_is_refused(shop: Shop, fill
     with pytest.raises(InvalidInputError, match="total_amount"):
         await shop.orders.place(order(await filled((dear, None, 2))))
     assert await stock(shop) == {dear: 2}
+
+
+class _Meanwhile(TableTaxes):
+    """Taxes as usual, and once, between pricing and ordering, something else happens."""
+
+    def __init__(self, shop: Shop, statement: LiteralString) -> None:
+        self._shop, self._statement = shop, statement
+
+    async def taxes_of(self, sales: Sequence[Sale]) -> Sequence[Taxation]:
+        await run(self._shop, self._statement)
+        return await super().taxes_of(sales)
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("UPDATE coupons SET expires_at = now()", "expired"),
+        ("UPDATE coupons SET starts_at = now() + interval '1 day'", "not yet"),
+        ("UPDATE coupons SET is_active = false", "inactive"),
+    ],
+)
+async def test_a_coupon_has_to_apply_when_the_order_is_written(
+    settings: Settings, shop: Shop, filled: Filled, statement: LiteralString, reason: Reason
+) -> None:
+    cart_id = await filled((await a_product(shop, stock_quantity=3), None, 1))
+    coupon_id = await a_coupon(shop)
+    await run(shop, "UPDATE carts SET coupon_id = %(coupon)s", coupon=coupon_id)
+    async with shopflow.open(settings, taxes=_Meanwhile(shop, statement)) as other:
+        with pytest.raises(CouponRefusedError) as refused:
+            await other.orders.place(order(cart_id))
+    assert refused.value.reason == reason
+    assert await run(shop, "SELECT FROM orders") == []

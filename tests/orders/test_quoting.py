@@ -151,6 +151,7 @@ async def test_many_carts_are_one_round_trip_and_each_has_its_own_answer(
     await with_coupon(shop, spoilt, is_active=False)
     elsewhere = await a_shipping_method(shop, countries="{FR}")
     unknown = CartId(uuid4())
+    no_id: Any = "cart-17"
     requests = [
         QuoteRequest(cart_id=good[0]),
         QuoteRequest(cart_id=unknown),
@@ -164,6 +165,7 @@ async def test_many_carts_are_one_round_trip_and_each_has_its_own_answer(
         QuoteRequest(cart_id=good[0], country_code="DE", state="\ud800"),
         QuoteRequest(cart_id=good[2]),
         QuoteRequest(cart_id=good[0], country_code="DEU"),
+        QuoteRequest(cart_id=no_id),
     ]
     before = timings()["read_quotes"].executions if "read_quotes" in timings() else 0
     found = await quotes(shop, *requests)
@@ -181,13 +183,21 @@ async def test_many_carts_are_one_round_trip_and_each_has_its_own_answer(
         InvalidInputError,
         Quote,
         InvalidInputError,
+        InvalidInputError,
     ]
     totals = [each.totals.total_amount for each in found if isinstance(each, Quote)]
     assert totals == [20, 40, 60]
     wrong = [(e.kind, e.key) for e in found if isinstance(e, NotFoundError)]
     assert wrong == [("cart", unknown), ("shipping method for this address", elsewhere)]
     fields = [each.field for each in found if isinstance(each, InvalidInputError)]
-    assert fields == ["state", "country_code", "total_amount", "state", "country_code"]
+    assert fields == [
+        "state",
+        "country_code",
+        "total_amount",
+        "state",
+        "country_code",
+        "cart_id",
+    ]
     assert await quotes(shop) == []
 
 

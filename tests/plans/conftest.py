@@ -55,6 +55,23 @@ def explain(large_shop: psycopg.ClientCursor[Any]) -> Explain:
     return plans_of
 
 
+@pytest.fixture
+def planned_once(large_shop: psycopg.ClientCursor[Any]) -> Callable[[Query, str], bool]:
+    """Whether PostgreSQL keeps the plan of a query of one parameter, run with this value."""
+
+    def kept(query: Query, value: str) -> bool:
+        large_shop.execute("DEALLOCATE ALL")
+        large_shop.execute("SET plan_cache_mode = auto")
+        large_shop.execute(b"PREPARE query AS " + PLACEHOLDER.sub(b"$1", query.sql))
+        # The first five are planned for their values, and what that costs is compared then.
+        for _ in range(6):
+            large_shop.execute("EXECUTE query (%s)", [value])
+        large_shop.execute("SELECT generic_plans > 0 FROM pg_prepared_statements")
+        return large_shop.fetchall() == [(True,)]
+
+    return kept
+
+
 def _plan(
     cursor: psycopg.ClientCursor[Any], mode: str, query: Query, params: Mapping[str, object]
 ) -> Plan:

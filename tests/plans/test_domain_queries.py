@@ -1,6 +1,6 @@
 """Every query of the domains is served by indexes; those of §4 by the ones named here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, get_args
@@ -13,8 +13,10 @@ from shopflow.carts.reading import QUERIES as CARTS
 from shopflow.events.consumers import QUERIES as EVENTS
 from shopflow.orders.listing import order_list_query
 from shopflow.orders.reading import QUERIES as ORDERS
+from shopflow.postgres.queries import Query
 from shopflow.products.detail import QUERIES as PRODUCTS
-from shopflow.products.listing import Sort, listing_query
+from shopflow.products.listing import listing_query
+from shopflow.products.sorting import Sort
 from shopflow.promotions.coupons import QUERIES as PROMOTIONS
 from shopflow.shipping.editing import QUERIES as SHIPPING
 from tests.plans.conftest import Explain
@@ -22,9 +24,15 @@ from tests.plans.conftest import Explain
 pytestmark = pytest.mark.plans
 
 # So few rows, in any shop, that reading them all is the best plan.
-SMALL = {"categories", "brands", "shipping_zones", "shipping_methods", "tax_rates"}
+SMALL = {
+    "categories",
+    "category_paths",
+    "brands",
+    "shipping_zones",
+    "shipping_methods",
+    "tax_rates",
+}
 OF_THE_PAGE = {"products_pkey", "product_images_primary_key", "product_stats_pkey"}
-PAGE = {"limit": 20, "offset": 0}
 
 
 @pytest.fixture
@@ -44,36 +52,65 @@ def values(large_shop: psycopg.ClientCursor[Any]) -> Mapping[str, Any]:
     return dict(zip(names, row, strict=True))
 
 
+@pytest.mark.parametrize("place", ["first", "after", "before"])
+@pytest.mark.parametrize("in_stock", [False, True])
 @pytest.mark.parametrize(
     ("filters", "sort", "index"),
     [
-        (set(), "newest", "idx_products_active"),
-        (set(), "price_asc", "idx_products_price"),
-        (set(), "price_desc", "idx_products_price"),
-        ({"in_stock"}, "newest", "idx_products_active"),
-        ({"in_stock"}, "price_asc", "idx_products_price"),
-        ({"category_id"}, "price_asc", "idx_products_category_price"),
-        ({"category_id"}, "price_desc", "idx_products_category_price"),
-        ({"category_id", "price_min", "price_max"}, "price_asc", "idx_products_category_price"),
-        ({"price_min"}, "price_asc", "idx_products_price"),
-        ({"price_max"}, "price_desc", "idx_products_price"),
-        ({"brand_id"}, "newest", "idx_products_brand_id"),
+        ([], "newest", "idx_products_active"),
+        ([], "price_asc", "idx_products_price"),
+        ([], "price_desc", "idx_products_price"),
+        ([], "rating", "idx_product_stats_rating"),
+        ([], "best_selling", "idx_product_stats_sold_count"),
+        ([], "name", "idx_products_name"),
+        (["category_id"], "newest", "idx_products_category_id"),
+        (["category_id"], "price_asc", "idx_products_category_price"),
+        (["category_id"], "price_desc", "idx_products_category_price"),
+        (["brand_ids.0"], "newest", "idx_products_brand_id"),
+        (["brand_ids.0"], "price_asc", "idx_products_brand_price"),
+        (["brand_ids.0"], "price_desc", "idx_products_brand_price"),
+        (["brand_ids"], "newest", "idx_products_brand_id"),
+        (["category_id", "price_min", "price_max"], "price_asc", "idx_products_category_price"),
+        (["price_min"], "price_asc", "idx_products_price"),
+        (["price_max"], "price_desc", "idx_products_price"),
     ],
 )
-def test_a_listing_reads_the_index_of_its_order_or_filter(
-    explain: Explain, values: Mapping[str, Any], filters: set[str], sort: Sort, index: str
+def test_a_listing_is_read_in_the_order_of_an_index(
+    explain: Explain,
+    values: Mapping[str, Any],
+    filters: list[str],
+    sort: Sort,
+    index: str,
+    *,
+    in_stock: bool,
+    place: str,
 ) -> None:
-    prices = {"price_min": Decimal(400), "price_max": Decimal(410)}
-    given = {name: value for name, value in (prices | dict(values)).items() if name in filters}
-    (plan,) = explain(listing_query(frozenset(filters), sort), given | PAGE)
-    assert plan.indexes >= {index} | OF_THE_PAGE, plan.text
-    assert plan.scanned <= SMALL, plan.text
+    known = {
+        **values,
+        "price_min": Decimal(400),
+        "price_max": Decimal(410),
+        "brand_ids_0": values["brand_id"],
+        "brand_ids": [values["brand_id"]],
+        # Of a place.
+        "price": Decimal(405),
+        "created_at": datetime(2026, 1, 1, tzinfo=UTC),
+        "id": UUID(int=0),
+        "rating_average": Decimal(4),
+        "rating_count": 1,
+        "sold_count": 0,
+        "name": "p5",
+    }
+    names = tuple([*filters, "in_stock"] if in_stock else filters)
+    query = listing_query(names, sort, after=place != "first", backwards=place == "before")
+    for plan in explain(query, known):
+        assert index in plan.indexes, plan.text
+        assert plan.indexes >= OF_THE_PAGE, plan.text
+        assert plan.scanned <= SMALL, plan.text
 
 
 @pytest.mark.parametrize("sort", get_args(Sort))
-def test_a_deep_page_is_cut_before_anything_is_joined(explain: Explain, sort: Sort) -> None:
-    query = listing_query(frozenset(), sort)
-    (plan,) = explain(query, {"limit": 20, "offset": 10_000})
+def test_a_skipped_page_is_cut_before_anything_is_joined(explain: Explain, sort: Sort) -> None:
+    (plan,) = explain(listing_query((), sort, skips=True), {"offset": 10_000})
     assert plan.indexes >= OF_THE_PAGE, plan.text
 
 
@@ -152,10 +189,18 @@ OF_QUOTES = {
 def test_quotes(explain: Explain, values: Mapping[str, Any], carts: int) -> None:
     request = f'{{"cart_id": "{values["cart_id"]}", "country_code": "DE"}}'
     requests = f"[{', '.join([request] * carts)}]"
-    for plan in explain(ORDERS["read_quotes"], {"requests": requests, "every_method": False}):
+    for plan in explain(ORDERS["read_quotes"], {"requests": requests}):
         assert plan.indexes >= OF_QUOTES, plan.text
         assert plan.indexes & {"idx_orders_user_id", "idx_orders_user_status_date"}, plan.text
         assert plan.scanned <= SMALL, plan.text
+
+
+@pytest.mark.parametrize("carts", [1, 32])
+def test_quotes_are_planned_once(
+    planned_once: Callable[[Query, str], bool], values: Mapping[str, Any], carts: int
+) -> None:
+    request = f'{{"cart_id": "{values["cart_id"]}", "country_code": "DE"}}'
+    assert planned_once(ORDERS["read_quotes"], f"[{', '.join([request] * carts)}]")
 
 
 @pytest.mark.parametrize("name", ["lock_unpaid_orders", "count_unpaid_orders"])
@@ -222,7 +267,6 @@ def test_no_other_query_reads_a_whole_table(
         "card_brand": None,
         "card_last_four": None,
         "code": "C1",
-        "every_method": True,
         "guest_cart_id": values["cart_id"],
         "after": UUID(int=0),
         "before": UUID(int=2**128 - 1),

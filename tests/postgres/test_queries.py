@@ -13,7 +13,13 @@ import pytest
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier
 
-from shopflow.errors import ConstraintViolatedError, MigrationError
+from shopflow.errors import (
+    CommitOutcomeUnknownError,
+    ConstraintViolatedError,
+    InvalidInputError,
+    MigrationError,
+    ServerError,
+)
 from shopflow.postgres import queries
 from shopflow.postgres.pool import Pool
 from shopflow.postgres.queries import Query, parse
@@ -232,6 +238,58 @@ async def test_what_a_schema_that_is_not_up_lacks_is_said_to_be_that(pool: Pool,
     async with pool.connection() as connection:
         with pytest.raises(MigrationError, match=r"not_there.*shopflow migrate up"):
             await query("missing", sql).execute(connection)
+
+
+LOST = "pg_terminate_backend(pg_backend_pid(), 5000)"
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        (f"SELECT {LOST}", ServerError),
+        (f"SELECT id FROM public.t WHERE {LOST} FOR NO KEY UPDATE", ServerError),
+        (f"INSERT INTO public.t SELECT 2 WHERE {LOST}", CommitOutcomeUnknownError),
+        (f"WITH w AS (SELECT {LOST}) UPDATE public.t SET id = 3 FROM w", CommitOutcomeUnknownError),
+        (f"DELETE FROM public.t WHERE {LOST}", CommitOutcomeUnknownError),
+    ],
+)
+async def test_a_connection_that_is_lost_is_said_to_be_that(
+    pool: Pool, sql: str, expected: type[Exception]
+) -> None:
+    async with pool.connection() as connection:
+        await connection.execute("CREATE TABLE public.t (id int); INSERT INTO public.t VALUES (1)")
+        with pytest.raises(expected, match="connection was lost"):
+            await query("lost", sql).execute(connection)
+    async with pool.connection() as connection:
+        with pytest.raises(psycopg.OperationalError):
+            # What runs the transaction knows what was committed.
+            async with connection.transaction():
+                await query("lost", sql).execute(connection)
+
+
+@pytest.mark.parametrize(
+    ("sql", "params", "field", "value"),
+    [
+        ("SELECT %(order_id)s::uuid", {"order_id": "A-17"}, "order_id", "A-17"),
+        ("SELECT 1 WHERE uuidv7() = %(a_id)s", {"limit": 20, "a_id": 17}, "a_id", 17),
+        ("SELECT 1 WHERE uuidv7() = %(id)s", {"name": "x", "id": b"17"}, "id", b"17"),
+        ("SELECT 1 WHERE uuidv7() = ANY(%(ids)s)", {"ids": ["A-17"]}, "ids", ["A-17"]),
+        ("SELECT %(actor)s::uuid", {"a_id": None, "actor": 17}, "actor", 17),
+        (
+            "SELECT * FROM jsonb_to_recordset(%(lines)s::jsonb) AS l (id uuid)",
+            {"lines": '[{"id": "A-17"}]'},
+            "id",
+            "A-17",
+        ),
+    ],
+)
+async def test_what_should_be_an_id_and_is_none_is_named(
+    pool: Pool, sql: str, params: dict[str, object], field: str, value: object
+) -> None:
+    async with pool.connection() as connection:
+        with pytest.raises(InvalidInputError, match="must be a UUID") as refused:
+            await query("wrong_id", sql).execute(connection, **params)
+    assert (refused.value.field, refused.value.value) == (field, value)
 
 
 async def test_each_execution_is_timed_also_when_it_fails(pool: Pool) -> None:

@@ -1,6 +1,7 @@
 """Everything that staff and customers do with the catalogue, with the rights of the app role."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -13,6 +14,7 @@ from shopflow.postgres import roles
 from shopflow.products import (
     BrandChanges,
     CategoryChanges,
+    Draft,
     ImageChanges,
     NewBrand,
     NewCategory,
@@ -20,12 +22,15 @@ from shopflow.products import (
     NewProduct,
     NewReview,
     NewVariant,
+    PriceRule,
     ProductChanges,
     ReviewChanges,
+    Selection,
+    StockRule,
     VariantChanges,
 )
 from shopflow.settings import Settings
-from tests.catalogue import a_user
+from tests.catalogue import a_product, a_user, run
 from tests.postgres.test_roles import as_superuser
 
 
@@ -88,3 +93,39 @@ async def test_the_whole_of_the_catalogue(shop: Shop) -> None:
     assert [each.name for each in await products.categories.tree()] == ["Root"]
     assert (await products.get_for_admin(product)).category_id is None
     assert await products.stock.check() == []
+
+
+async def test_prices_and_stocks_in_bulk(shop: Shop) -> None:
+    products, user = shop.products, await a_user(shop)
+    mug = await a_product(shop, price="20.00", stock_quantity=10)
+    draft, everything = Draft("x", actor=user), Selection(everything=True)
+    rules = (
+        PriceRule(step="percent", by=Decimal(-10)),
+        StockRule(step="add", pieces=5),
+    )
+    for rule in rules:
+        preview = await products.bulk.plan(draft, everything, rule)
+        assert preview.id is not None
+        assert (await products.bulk.apply(preview.id)).lines.applied == 1
+        assert (await products.bulk.undo(preview.id)).lines.undone == 1
+    again = await products.bulk.plan(draft, everything, rules[0])
+    assert again.id is not None
+    await products.bulk.schedule(again.id, datetime.now(UTC), datetime.now(UTC) + timedelta(1))
+    await products.bulk.cancel(again.id)
+    assert len((await products.price_history(mug)).items) == 2
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO price_changes (product_id, old_price, new_price) SELECT id, 1, 2 FROM products",
+        "UPDATE price_changes SET new_price = 1",
+        "DELETE FROM price_changes",
+        "DELETE FROM bulk_changes",
+        "DELETE FROM bulk_change_lines",
+    ],
+)
+async def test_the_history_of_prices_is_not_the_apps_to_write(shop: Shop, statement: str) -> None:
+    await a_product(shop)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        await run(shop, statement)

@@ -8,7 +8,7 @@ import pytest
 
 from shopflow import NotFoundError, Shop
 from shopflow.products.models import Product
-from tests.catalogue import a_product, a_variant, inserted, run
+from tests.catalogue import a_product, a_user, a_variant, inserted, run
 
 SPECIFICATION = """
 SELECT
@@ -93,6 +93,16 @@ async def test_what_is_not_there_is_empty_or_none(shop: Shop) -> None:
     assert (product.category, product.brand) == (None, None)
     assert product.price == Decimal("20.00")
     assert product.created_at.tzinfo is not None
+    assert (product.avg_rating, product.review_count) == (None, 0)
+
+
+async def test_it_has_the_average_and_count_of_the_approved_reviews(shop: Shop) -> None:
+    product_id = await a_product(shop)
+    for rating, is_approved in ((5, True), (4, True), (1, False)):
+        review = {"product_id": product_id, "user_id": await a_user(shop), "rating": rating}
+        await inserted(shop, "product_reviews", review | {"is_approved": is_approved})
+    product = await shop.products.get(product_id)
+    assert (product.avg_rating, product.review_count) == (Decimal("4.5"), 2)
 
 
 async def test_it_is_found_by_slug_in_any_case_and_by_the_text_of_its_id(shop: Shop) -> None:

@@ -133,3 +133,14 @@ INSERT INTO outbox_events (id, aggregate_type, aggregate_id, event_type)
 VALUES ('00000000-0000-7000-8000-0000000000eb', 'order', '00000000-0000-7000-8000-000000000081',
     'order.placed');
 INSERT INTO worker_jobs (name) VALUES ('expire_events');
+INSERT INTO bulk_changes (id, kind, description, rule, created_by)
+VALUES ('00000000-0000-7000-8000-0000000000d1', 'price', 'Winter sale', '{}',
+    '00000000-0000-7000-8000-000000000002');
+INSERT INTO bulk_change_lines (bulk_change_id, position, kind, product_id, variant_id, old_price, new_price)
+VALUES ('00000000-0000-7000-8000-0000000000d1', 1, 'price', '00000000-0000-7000-8000-0000000000a2',
+    '00000000-0000-7000-8000-0000000000e1', 20.00, 18.00);
+INSERT INTO price_changes (product_id, variant_id, old_price, new_price, bulk_change_id, changed_by)
+VALUES ('00000000-0000-7000-8000-0000000000a2', '00000000-0000-7000-8000-0000000000e1', 20.00, 18.00,
+    '00000000-0000-7000-8000-0000000000d1', '00000000-0000-7000-8000-000000000002');
+INSERT INTO search_synonyms (word, synonym) VALUES ('jumper', 'sweater');
+INSERT INTO search_new_words (word) VALUES ('jersey');

@@ -64,8 +64,72 @@ ANOTHER_ORDER = (
     f"subtotal) VALUES ('{OTHER_LINE}', '{OTHER_ORDER}', '{PLAIN}', 'p', 's', 1, 20, 20); "
 )
 
+BULK = "00000000-0000-7000-8000-0000000000d1"
+STOCK_BULK = (
+    "INSERT INTO bulk_changes (id, kind, description) "
+    "VALUES ('00000000-0000-7000-8000-0000000000d2', 'stock', 'Counted'); "
+)
+STOCK_LINE = (
+    f"{STOCK_BULK}INSERT INTO bulk_change_lines (bulk_change_id, position, kind, product_id, "
+    f"old_stock, new_stock) VALUES ('00000000-0000-7000-8000-0000000000d2', 1, 'stock', '{PLAIN}', "
+)
+
+
+def price_line(columns: str, values: str) -> str:
+    return (
+        "INSERT INTO bulk_change_lines (bulk_change_id, position, kind, product_id, old_price, "
+        f"{columns}) VALUES ('{BULK}', 2, 'price', '{PLAIN}', 20, {values})"
+    )
+
+
 # The constraint, and statements the last of which breaks it.
 CHECKS: list[tuple[str, str]] = [
+    (
+        "bulk_changes_kind_check",
+        "INSERT INTO bulk_changes (kind, description) VALUES ('name', 'x')",
+    ),
+    ("bulk_changes_description_check", "UPDATE bulk_changes SET description = ' '"),
+    (
+        "bulk_changes_rule_check",
+        "INSERT INTO bulk_changes (kind, description, rule) VALUES ('price', 'x', '[]')",
+    ),
+    (
+        "bulk_changes_status_check",
+        "ALTER TABLE bulk_changes DISABLE TRIGGER bulk_changes_steps; "
+        "UPDATE bulk_changes SET status = 'failed'",
+    ),
+    ("bulk_changes_starts_at_check", "UPDATE bulk_changes SET status = 'scheduled'"),
+    ("bulk_changes_ends_at_check", "UPDATE bulk_changes SET ends_at = now()"),
+    ("bulk_changes_ends_at_check", "UPDATE bulk_changes SET starts_at = now(), ends_at = now()"),
+    (
+        "bulk_changes_stock_at_once",
+        f"{STOCK_BULK}UPDATE bulk_changes SET starts_at = now() WHERE kind = 'stock'",
+    ),
+    ("bulk_change_lines_values_check", price_line("new_price", "NULL")),
+    ("bulk_change_lines_values_check", price_line("new_price, new_stock", "1, 1")),
+    ("bulk_change_lines_values_check", f"{STOCK_LINE}1, NULL)"),
+    (
+        "bulk_change_lines_values_check",
+        f"{STOCK_LINE}1, 2); UPDATE bulk_change_lines SET found_price = 1 WHERE kind = 'stock'",
+    ),
+    ("bulk_change_lines_differs_check", price_line("new_price", "20")),
+    ("bulk_change_lines_new_price_check", price_line("new_price", "-0.01")),
+    ("bulk_change_lines_new_price_check", price_line("new_price", "'NaN'")),
+    ("bulk_change_lines_new_compare_check", price_line("new_price, new_compare_at_price", "5, 5")),
+    (
+        "bulk_change_lines_new_compare_check",
+        price_line("new_price, new_compare_at_price", "5, 'NaN'"),
+    ),
+    ("bulk_change_lines_new_stock_check", f"{STOCK_LINE}1, -1)"),
+    (
+        "bulk_change_lines_status_check",
+        "ALTER TABLE bulk_change_lines DISABLE TRIGGER bulk_change_lines_steps; "
+        "UPDATE bulk_change_lines SET status = 'lost'",
+    ),
+    (
+        "price_changes_differs_check",
+        f"INSERT INTO price_changes (product_id, old_price, new_price) VALUES ('{PLAIN}', 20, 20)",
+    ),
     ("users_role_check", "UPDATE users SET role = 'root'"),
     ("users_email_format", "UPDATE users SET email = 'ann at example'"),
     ("users_email_format", "UPDATE users SET email = ''"),
@@ -349,9 +413,39 @@ CHECKS: list[tuple[str, str]] = [
     ("event_deliveries_finished_at_check", "UPDATE event_deliveries SET state = 'delivered'"),
     ("event_deliveries_finished_at_check", "UPDATE event_deliveries SET finished_at = now()"),
     ("worker_jobs_lease_check", "UPDATE worker_jobs SET leased_until = now()"),
+    ("search_settings_one_row", "INSERT INTO search_settings (is_only_row) VALUES (false)"),
+    ("search_settings_language_check", "UPDATE search_settings SET language = 'no language'"),
+    (
+        "search_settings_previous_language_check",
+        "UPDATE search_settings SET previous_language = language",
+    ),
+    ("search_words_word_check", "INSERT INTO search_words (word, lexeme) VALUES ('', '')"),
+    ("search_words_products_check", "UPDATE search_words SET products = 0"),
+    ("search_synonyms_different", "UPDATE search_synonyms SET synonym = word"),
+    ("search_synonyms_word_check", "UPDATE search_synonyms SET word = 'Jumper'"),
+    ("search_synonyms_synonym_check", "UPDATE search_synonyms SET synonym = ' sweater'"),
+    ("search_synonyms_lexemes_check", "UPDATE search_synonyms SET word = 'the'"),
+    ("product_search_popularity_check", "UPDATE product_search SET popularity = -1"),
 ]
 
 UNIQUES: list[tuple[str, str]] = [
+    (
+        "bulk_changes_id_kind_key",
+        "ALTER TABLE bulk_change_lines DROP CONSTRAINT bulk_change_lines_bulk_change_id_fkey; "
+        "ALTER TABLE price_changes DROP CONSTRAINT price_changes_bulk_change_id_fkey; "
+        "ALTER TABLE bulk_changes DROP CONSTRAINT bulk_changes_pkey; "
+        f"INSERT INTO bulk_changes (id, kind, description) VALUES ('{BULK}', 'price', 'x')",
+    ),
+    (
+        "bulk_change_lines_product_id_key",
+        "INSERT INTO bulk_change_lines (bulk_change_id, position, kind, product_id, variant_id, "
+        f"old_price, new_price) VALUES ('{BULK}', 2, 'price', '{SIZED}', '{SMALL}', 20, 5)",
+    ),
+    (
+        "bulk_change_lines_product_id_key",
+        f"{price_line('new_price', '5')}; "
+        + price_line("new_price", "6").replace(", 2, 'price'", ", 3, 'price'"),
+    ),
     ("users_email_key", f"UPDATE users SET email = 'ANN@Example.com' WHERE id = '{BOB}'"),
     (
         "user_addresses_default_key",
@@ -502,6 +596,47 @@ UNIQUES: list[tuple[str, str]] = [
 ]
 
 TRIGGERS: list[tuple[str, str]] = [
+    (
+        "bulk_changes_steps",
+        "INSERT INTO bulk_changes (kind, description, status) VALUES ('price', 'x', 'done')",
+    ),
+    ("bulk_changes_steps", "UPDATE bulk_changes SET status = 'done'"),
+    ("bulk_changes_steps", "UPDATE bulk_changes SET rule = NULL"),
+    (
+        "bulk_changes_steps",
+        "UPDATE bulk_changes SET status = 'running'; UPDATE bulk_changes SET starts_at = now()",
+    ),
+    (
+        "bulk_changes_steps",
+        "UPDATE bulk_changes SET status = 'cancelled'; UPDATE bulk_changes SET status = 'draft'",
+    ),
+    (
+        "bulk_changes_no_overlap",
+        "UPDATE bulk_changes SET status = 'scheduled', starts_at = now(); "
+        "INSERT INTO bulk_changes (id, kind, description) "
+        "VALUES ('00000000-0000-7000-8000-0000000000d3', 'price', 'x'); "
+        "INSERT INTO bulk_change_lines (bulk_change_id, position, kind, product_id, variant_id, "
+        f"old_price, new_price) VALUES ('00000000-0000-7000-8000-0000000000d3', 1, 'price', "
+        f"'{SIZED}', '{SMALL}', 20, 5); "
+        "UPDATE bulk_changes SET status = 'scheduled', starts_at = now() WHERE status = 'draft'",
+    ),
+    ("bulk_change_lines_steps", "UPDATE bulk_change_lines SET new_price = 1"),
+    ("bulk_change_lines_steps", "UPDATE bulk_change_lines SET status = 'undone'"),
+    (
+        "bulk_change_lines_steps",
+        "UPDATE bulk_change_lines SET status = 'conflict'; "
+        "UPDATE bulk_change_lines SET status = 'pending'",
+    ),
+    ("bulk_change_lines_steps", price_line("new_price, status", "5, 'applied'")),
+    (
+        "bulk_change_lines_in_draft",
+        f"UPDATE bulk_changes SET status = 'running'; {price_line('new_price', '5')}",
+    ),
+    ("price_changes_append_only", "UPDATE price_changes SET new_price = 1"),
+    ("price_changes_append_only", "UPDATE price_changes SET bulk_change_id = NULL"),
+    ("price_changes_append_only", f"UPDATE price_changes SET changed_by = '{USER}'"),
+    ("price_changes_append_only", "DELETE FROM price_changes"),
+    ("price_changes_append_only", "TRUNCATE price_changes"),
     ("categories_no_cycle", "UPDATE categories SET parent_id = id"),
     (
         "categories_no_cycle",
@@ -610,6 +745,18 @@ TRIGGERS: list[tuple[str, str]] = [
     ("deleted_user_orders_append_only", "DELETE FROM deleted_user_orders"),
     ("deleted_user_orders_append_only", "UPDATE deleted_user_orders SET user_id = order_id"),
     ("deleted_user_orders_append_only", "TRUNCATE deleted_user_orders"),
+    *(
+        (
+            "stock_movements_of_the_variant",
+            f"INSERT INTO stock_movements (product_id, change, reason) VALUES {rows}",
+        )
+        for rows in (
+            f"('{SIZED}', 3, 'return')",
+            # Also what would change nothing.
+            f"('{SIZED}', 3, 'return'), ('{SIZED}', -3, 'correction')",
+            f"('{PLAIN}', 1, 'return'), ('{SIZED}', 3, 'return'), ('{SIZED}', -3, 'correction')",
+        )
+    ),
     ("stock_movements_append_only", "UPDATE stock_movements SET change = 5"),
     ("stock_movements_append_only", "UPDATE stock_movements SET order_id = NULL"),
     ("stock_movements_append_only", "DELETE FROM stock_movements"),
@@ -804,8 +951,18 @@ TRIGGERS: list[tuple[str, str]] = [
             "amount = 10.01",
             "amount = 5",
             "gateway = 'other'",
-            "gateway = NULL, gateway_reference = NULL",
             f"order_id = '{OTHER_ORDER}'",
+        )
+    ),
+    *(
+        (
+            "payments_gateway_reference_kept",
+            f"UPDATE payments SET {change} WHERE id = '{GATEWAY_PAYMENT}'",
+        )
+        for change in (
+            "gateway_reference = 'auth_2'",
+            "gateway_reference = NULL",
+            "gateway = NULL, gateway_reference = NULL",
         )
     ),
     # A refund at hand is an operation too.

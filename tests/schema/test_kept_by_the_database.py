@@ -1,5 +1,6 @@
 """What the database keeps by itself: stock sums, ratings, coupon counts, history, updated_at."""
 
+import re
 from decimal import Decimal
 
 import psycopg
@@ -286,3 +287,14 @@ def test_the_steps_of_an_operation_are_those_of_python(shop: psycopg.Connection)
     assert {tuple(row) for row in found} == {
         (before, after) for before, afters in STEPS.items() for after in afters
     }
+
+
+def test_order_numbers_are_random_in_every_letter(shop: psycopg.Connection) -> None:
+    rows = shop.execute("SELECT new_order_number() FROM generate_series(1, 2000)").fetchall()
+    numbers = [number for (number,) in rows]
+    assert len(set(numbers)) == 2000
+    dates, letters = {number[:7] for number in numbers}, [number[7:] for number in numbers]
+    assert all(re.fullmatch(r"\d{6}-", date) for date in dates)
+    # 32 letters in each of ten places, all of them: one is missing once in 10 ** 24 runs.
+    assert [len(set(place)) for place in zip(*letters, strict=True)] == [32] * 10
+    assert set("".join(letters)) == set("0123456789ABCDEFGHJKMNPQRSTVWXYZ")

@@ -1,18 +1,17 @@
-"""`shopflow import`: catalogues of other systems."""
+"""`shopflow import`: catalogues from files."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Protocol
 
 import cyclopts
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
-from rich.progress import Progress as Bar
 
 from shopflow import settings as settings_module
 from shopflow.cli.output import show_json, show_pairs, tell
+from shopflow.cli.progress import bar
 from shopflow.cli.target import require_running
+from shopflow.importers.jsonl import import_jsonl
 from shopflow.importers.report import (
     Changes,
     ImportRefusedError,
@@ -22,10 +21,26 @@ from shopflow.importers.report import (
     ShowProgress,
 )
 from shopflow.importers.shopify import import_shopify
+from shopflow.importers.woocommerce import import_woocommerce
 from shopflow.postgres.pool import Pool
-from shopflow.settings import Settings
 
-app = cyclopts.App(name="import", help="Bring in the catalogue of another system.")
+app = cyclopts.App(name="import", help="Bring in a catalogue from files.")
+
+
+class _Import(Protocol):
+    """What imports files of one format."""
+
+    def __call__(
+        self,
+        target: Pool,
+        files: tuple[Path, ...],
+        *,
+        skip_bad: bool,
+        dry_run: bool,
+        progress: ShowProgress,
+    ) -> Awaitable[ImportReport]:
+        """Import them."""
+        ...
 
 
 @app.command
@@ -50,11 +65,76 @@ def shopify(
         dry_run: say what would change, and change nothing.
         json: print a JSON object.
     """
+    _run(import_shopify, (file, *files), skip_bad=skip_bad, dry_run=dry_run, json=json)
+
+
+@app.command
+def woocommerce(
+    file: Path,
+    /,
+    *files: Path,
+    skip_bad: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+) -> None:
+    """Import product exports of WooCommerce (CSV), all or nothing.
+
+    Products are known again by their SKU, or by their name where they have none; variations by the
+    attributes that they have values of. Otherwise as `shopflow import shopify`.
+
+    Args:
+        file: the export.
+        files: more of them, taken together with it.
+        skip_bad: leave products with a bad row out, and write their rows with the reasons to
+            NAME.rejects.csv beside the file; otherwise one bad row refuses everything.
+        dry_run: say what would change, and change nothing.
+        json: print a JSON object.
+    """
+    _run(import_woocommerce, (file, *files), skip_bad=skip_bad, dry_run=dry_run, json=json)
+
+
+@app.command
+def jsonl(
+    file: Path,
+    /,
+    *files: Path,
+    skip_bad: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+) -> None:
+    """Import JSON Lines, a product a line, as `shopflow export jsonl` writes them; all or nothing.
+
+    Products are known again by their slug; a key that a line does not have stays as it is.
+
+    Args:
+        file: the file.
+        files: more of them, taken together with it.
+        skip_bad: leave bad lines out, and write them with the reasons to NAME.rejects.jsonl beside
+            the file; otherwise one bad line refuses everything.
+        dry_run: say what would change, and change nothing.
+        json: print a JSON object.
+    """
+    _run(import_jsonl, (file, *files), skip_bad=skip_bad, dry_run=dry_run, json=json)
+
+
+def _run(
+    import_files: _Import, files: tuple[Path, ...], *, skip_bad: bool, dry_run: bool, json: bool
+) -> None:
     settings = settings_module.load()
     require_running(settings)
+
+    async def work(show: ShowProgress) -> ImportReport:
+        pool = Pool(settings)
+        await pool.open()
+        try:
+            return await import_files(
+                pool, files, skip_bad=skip_bad, dry_run=dry_run, progress=show
+            )
+        finally:
+            await pool.close()
+
     try:
-        with _bar() as progress:
-            report = asyncio.run(_import(settings, (file, *files), skip_bad, dry_run, progress))
+        report = _shown(work)
     except ImportRefusedError as error:
         _tell_problems(error.rejected)
         if json:
@@ -67,48 +147,19 @@ def shopify(
         _show(report)
 
 
-async def _import(
-    settings: Settings,
-    files: tuple[Path, ...],
-    skip_bad: bool,
-    dry_run: bool,
-    progress: ShowProgress,
-) -> ImportReport:
-    pool = Pool(settings)
-    await pool.open()
-    try:
-        return await import_shopify(
-            pool, files, skip_bad=skip_bad, dry_run=dry_run, progress=progress
-        )
-    finally:
-        await pool.close()
-
-
-@contextmanager
-def _bar() -> Iterator[ShowProgress]:
-    """Show a bar on stderr while the files are read, and then what is going on."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TextColumn("{task.fields[rows]:,} rows"),
-    )
-    console = Console(stderr=True)
-    # Where stderr is not a terminal it would leave an empty line.
-    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("reading", total=None, rows=0)
+def _shown(work: Callable[[ShowProgress], Awaitable[ImportReport]]) -> ImportReport:
+    """Run an import beside a bar: of bytes while it reads, and then of what is going on."""
+    with bar("rows") as update:
 
         def show(progress: Progress) -> None:
-            bar.update(
-                task,
-                description=progress.stage,
-                completed=progress.read,
-                total=progress.total,
-                rows=progress.rows,
-            )
+            known = progress.stage == "reading"
+            total = progress.total if known else None
+            update(progress.stage, progress.read, total, progress.rows)
 
-        yield show
+        async def run() -> ImportReport:
+            return await work(show)
+
+        return asyncio.run(run())
 
 
 def _tell_problems(rejected: Rejected) -> None:

@@ -8,7 +8,7 @@ from shopflow.errors import ShopflowError
 from shopflow.orders.addresses import Address
 from shopflow.orders.checkout import Checkout
 from shopflow.orders.models import Order
-from shopflow.products.listing import ProductFilters
+from shopflow.products.filters import ProductFilters
 from shopflow.products.models import Product, ProductVariant
 from shopflow.shop import Shop
 
@@ -51,7 +51,7 @@ async def take_order(shop: Shop) -> Order:
 
 
 async def _something_to_buy(shop: Shop) -> tuple[Product, ProductVariant | None]:
-    for listed in await shop.products.list(ProductFilters(in_stock=True)):
+    for listed in (await shop.products.list(ProductFilters(in_stock=True))).items:
         product = await shop.products.get(listed.id)
         if not product.has_variants:
             return product, None

@@ -13,9 +13,14 @@ from shopflow.orders.payments.gateway import Gateway, Gateways
 from shopflow.orders.payments.recovery import Recovered, recover
 from shopflow.orders.payments.taking import expire_authorizations
 from shopflow.postgres.pool import Pool
+from shopflow.products.bulk.scheduling import run_due_bulk_changes
+from shopflow.products.popularity import count_sales
+from shopflow.products.search.refreshing import count_words, refresh_popularity, refresh_search
 from shopflow.settings import Settings
 
 MINUTE, HOUR = 60.0, 3600.0
+# A sale begins and ends about when it was announced; to see that nothing is due costs one query.
+SOON = 10.0
 _log = logging.getLogger(__name__)
 
 
@@ -34,6 +39,12 @@ def standard_jobs(settings: Settings, gateways: Gateways) -> tuple[Job, ...]:
     jobs = [
         Job("expire_events", 10 * MINUTE, lambda pool: _expire_events(pool, settings)),
         Job("clean_accounts", HOUR, clean_accounts),
+        Job("refresh_search", MINUTE, refresh_search),
+        Job("count_search_words", 24 * HOUR, count_words),
+        Job("count_sales", HOUR, lambda pool: count_sales(pool, days=settings.best_selling_days)),
+        Job("run_due_bulk_changes", SOON, run_due_bulk_changes),
+        # From what was just counted.
+        Job("refresh_popularity", HOUR, refresh_popularity),
     ]
     if settings.guest_cart_days or settings.user_cart_days:
         jobs.append(Job("expire_carts", HOUR, lambda pool: _expire_carts(pool, settings)))

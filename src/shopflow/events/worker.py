@@ -13,7 +13,12 @@ from uuid import UUID, uuid4
 import msgspec
 import psycopg
 
-from shopflow.errors import InvalidInputError, PoolTimeoutError, ServerError
+from shopflow.errors import (
+    CommitOutcomeUnknownError,
+    InvalidInputError,
+    PoolTimeoutError,
+    ServerError,
+)
 from shopflow.events.backoff import MOST_ATTEMPTS, pause_after
 from shopflow.events.bell import Bell
 from shopflow.events.consumers import checked_name, register_consumer, switch
@@ -42,7 +47,7 @@ MARGIN = 30.0
 # What is under way when the worker is stopped has this long to end.
 GRACE = 30.0
 CONCURRENCY, TIME_LIMIT = 8, 30.0
-AWAY = (psycopg.OperationalError, ServerError, PoolTimeoutError)
+AWAY = (psycopg.OperationalError, ServerError, PoolTimeoutError, CommitOutcomeUnknownError)
 _log = logging.getLogger(__name__)
 
 

@@ -5,39 +5,39 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import tuple_row
 
 from shopflow.errors import ShopflowError
-from shopflow.importers.shopify_file import ShopifyFile
+from shopflow.importers.source import Refused, Source
 from shopflow.postgres.queries import load
 
-REASON = "Reject Reason"
-REJECTED_ROWS = load("shopflow.importers")["rejected_rows"]
+REJECTED_PARTS = load("shopflow.importers")["rejected_parts"]
 
 
-async def write_rejects(connection: AsyncConnection[Any], file: ShopifyFile) -> Path | None:
-    """Write NAME.rejects.csv: the header and the refused rows, byte for byte, and their reasons.
+async def write_rejects(connection: AsyncConnection[Any], source: Source) -> Path | None:
+    """Write NAME.rejects.csv (or .jsonl): the refused rows, byte for byte, and their reasons.
 
     It replaces one that is there. None when no row of the file was refused.
 
     Raises:
         ShopflowError: when it cannot be written.
     """
-    rejected = _rejected(connection, file)
+    rejected = _rejected(connection, source)
     first = await anext(rejected, None)
     if first is None:
         return None
-    path = file.path.with_suffix(".rejects.csv")
+    suffix = source.path.suffix if source.path.suffix == ".jsonl" else ".csv"
+    path = source.path.with_suffix(f".rejects{suffix}")
     unfinished = path.with_suffix(".part")
     try:
         with unfinished.open("wb") as out:
-            _write(out, file.header(), REASON)
-            _write(out, *first)
-            async for record, reason in rejected:
-                _write(out, record, reason)
+            out.write(source.rejects_header())
+            out.writelines(source.rejects(first))
+            async for refused in rejected:
+                out.writelines(source.rejects(refused))
         unfinished.replace(path)
     except OSError as error:
         unfinished.unlink(missing_ok=True)
@@ -45,23 +45,11 @@ async def write_rejects(connection: AsyncConnection[Any], file: ShopifyFile) -> 
     return path
 
 
-async def _rejected(
-    connection: AsyncConnection[Any], file: ShopifyFile
-) -> AsyncIterator[tuple[bytes, str]]:
-    """Yield the refused rows of the file and the reason of each, one row in memory."""
+async def _rejected(connection: AsyncConnection[Any], source: Source) -> AsyncIterator[Refused]:
+    """Yield the refused parts of the file, one in memory."""
     cursor = connection.cursor(row_factory=tuple_row)
-    async for start, stop, problems, first_bad_line in cursor.stream(
-        REJECTED_ROWS.sql, {"file": file.number}
+    async for start, stop, line, problems, first_bad_line in cursor.stream(
+        REJECTED_PARTS.sql, {"file": source.number}
     ):
-        if problems is None:
-            reason = f"refused with its product, see line {first_bad_line}"
-        else:
-            names = file.columns.names
-            reason = "; ".join(f"{names[field]}: {why}" for field, why in problems)
-        yield file.record(start, stop), reason
-
-
-def _write(out: BinaryIO, record: bytes, reason: str) -> None:
-    text = record.rstrip(b"\r\n")
-    quoted = reason.replace('"', '""')
-    out.write(text + f',"{quoted}"'.encode() + (record[len(text) :] or b"\n"))
+        own = [(int(at), field, reason) for at, field, reason in problems or ()]
+        yield Refused(start, stop, line, own, first_bad_line)

@@ -1,277 +1,191 @@
-"""One row of Shopify's product CSV as typed values, and what is wrong with it."""
+"""Rows of Shopify's product CSV, those of one handle that follow each other as one product."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from decimal import Decimal
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-import msgspec
-
-from shopflow.errors import InvalidInputError
+from shopflow.importers.cells import NOT_IN_SLUGS, Cells
+from shopflow.importers.columns import Columns
 from shopflow.importers.csv_records import Record
-from shopflow.importers.shopify_columns import Columns
-from shopflow.money import ZERO, parse_amount
-from shopflow.slugs import slug
+from shopflow.importers.products import (
+    LONGEST_NAME,
+    LONGEST_SKU,
+    GivenImage,
+    GivenProduct,
+    GivenVariant,
+    Note,
+)
+from shopflow.importers.shopify_columns import FIELDS
 
-# Widths of the columns that take the values.
-LONGEST_NAME, LONGEST_SKU = 255, 100
 # The three names of a product and the values of a variant fit one entry of a btree index.
 LONGEST_OPTION_NAME = 100
-# Bytes; an index of primary images holds the address, an index of words the description.
-LONGEST_URL, LONGEST_DESCRIPTION = 2000, 512 * 1024
-LARGEST_INTEGER = 2**31 - 1
-DEEPEST_CATEGORY = 10
-_SHOWN = 200
-_Options = tuple[str | None, str | None, str | None, str | None, str | None, str | None]
-_URL = re.compile(r"https?://[^\s/][^\s]*\Z", re.IGNORECASE)
-_NOT_IN_SLUGS = re.compile(r"[\s/?#]")
-
-REDUCTION_DROPPED = "a compare-at price that is not above the price is no reduction: left out"
-NEGATIVE_STOCK = "a negative inventory quantity (oversold) counts as 0"
+# A product of more is brought in by parts, so that memory holds no file whose handles are all one.
+MOST_ROWS = 1000
+_TRUTH = {"true": True, "false": False}
+_STATES = {"active": True, "draft": False, "archived": False, "unlisted": False}
+_POLICIES = {"deny": False, "false": False, "continue": True, "true": True}
 
 
-class StagedRow(NamedTuple):
-    """What goes into the staging table, in its order; None: the row does not say."""
+class _Row(NamedTuple):
+    """The values of a row, in the order of `SHOPIFY`."""
 
-    n: int
-    file: int
-    line: int
-    start: int
-    stop: int
     handle: str
-    title: str | None
-    description: str | None
-    brand: str | None
-    brand_slug: str | None
-    category: list[str] | None
-    category_slugs: list[str] | None
-    tags: list[str]
-    is_active: bool
-    option1_name: str | None
-    option1_value: str | None
-    option2_name: str | None
-    option2_value: str | None
-    option3_name: str | None
-    option3_value: str | None
-    sku: str | None
-    price: Decimal | None
-    compare_at_price: Decimal | None
-    quantity: int | None
-    tracked: bool
-    is_gift_card: bool
-    image_url: str | None
-    image_position: int | None
-    image_alt: str | None
-    variant_image: str | None
-    problems: str | None
+    title: str
+    description: str
+    vendor: str
+    type: str
+    category: str
+    tags: str
+    published: str
+    status: str
+    option1_name: str
+    option1_value: str
+    option2_name: str
+    option2_value: str
+    option3_name: str
+    option3_value: str
+    sku: str
+    tracker: str
+    quantity: str
+    policy: str
+    price: str
+    compare_at_price: str
+    image_url: str
+    image_position: str
+    image_alt: str
+    variant_image: str
+    gift_card: str
 
 
-class RowProblem(msgspec.Struct, frozen=True):
-    """A value that cannot be imported, as the staging table's `problems` holds it."""
+class ShopifyReader:
+    """Reads the rows of one file, the `file`th of the import; otherwise as `Cells`."""
 
-    field: str
-    value: str
-    reason: str
-
-
-class RowReader:
-    """Reads the rows of one file.
-
-    Args:
-        file: the number of the file among those imported.
-        columns: where the file has what.
-        note: called with the line and a sentence for what was changed to fit.
-    """
-
-    def __init__(self, file: int, columns: Columns, note: Callable[[int, str], None]) -> None:
+    def __init__(self, file: int, columns: Columns, note: Note) -> None:
         self._file = file
-        self._columns = columns
-        self._note = note
-        self._row: list[str] = []
-        self._line = 0
-        self._problems: list[RowProblem] = []
+        self._cells = Cells(columns, note)
+        self._fields = frozenset(
+            field for field, any_of in FIELDS.items() if any_of & set(columns.places)
+        )
+        self._has_quantity = self._cells.has("quantity")
 
-    def read(self, n: int, record: Record) -> StagedRow:
-        """Return the row; values that cannot be imported are None, and among its problems."""
-        self._line, self._problems = record.line, []
-        self._row = self._checked(record.values)
-        price = self._amount("price")
-        quantity = self._quantity()
-        brand = self._text("vendor", LONGEST_NAME)
-        category = self._category()
-        options = self._options()
-        is_active = self._is_active()
-        return StagedRow(
+    def products(self, records: Iterable[Record], first: int) -> Iterator[GivenProduct]:
+        """Yield the products of the records, whose rows are counted from `first`."""
+        product: GivenProduct | None = None
+        written = ""
+        for n, record in enumerate(records, first):
+            row = _Row._make(self._cells.take(n, record))
+            if product is None or not written or row.handle != written or product.rows >= MOST_ROWS:
+                if product is not None:
+                    yield product
+                product, written = self._head(n, record, row), row.handle
+            else:
+                product.stop = record.stop
+                product.rows += 1
+            self._add(n, record.line, row, product)
+            product.problems += self._cells.problems(product.n)
+        if product is not None:
+            yield product
+
+    def _head(self, n: int, record: Record, row: _Row) -> GivenProduct:
+        cells = self._cells
+        field = "type" if row.type.strip() else "category"
+        path = row.type if field == "type" else row.category
+        published = cells.choice("published", row.published, _TRUTH, default=True)
+        return GivenProduct(
             n,
             self._file,
             record.line,
             record.start,
             record.stop,
-            self._handle(),
-            self._text("title", LONGEST_NAME),
-            self._description(),
-            brand,
-            _slug(brand) if brand else None,
-            category,
-            [_slug(name) for name in category] if category else None,
-            self._tags(),
-            is_active,
-            *options,
-            self._text("sku", LONGEST_SKU),
-            price,
-            self._compare_at_price(price),
-            quantity,
-            self._tracked(),
-            self._choice("gift_card", {"true": True, "false": False}, default=False),
-            self._url("image_url"),
-            self._integer("image_position"),
-            self._text("image_alt"),
-            self._url("variant_image"),
-            self._encoded_problems(),
+            self._handle(row.handle),
+            self._fields,
+            title=cells.text("title", row.title, LONGEST_NAME),
+            description=cells.description("description", row.description),
+            brand=cells.text("vendor", row.vendor, LONGEST_NAME),
+            category=cells.category(field, path) if path else None,
+            tags=cells.tags("tags", row.tags) if row.tags else (),
+            is_active=cells.choice("status", row.status, _STATES, default=True) and published,
+            is_tracked=not cells.choice("gift_card", row.gift_card, _TRUTH, default=False),
+            is_whole=False,
+            option_names=self._option_names(row),
         )
 
-    def _checked(self, values: list[str]) -> list[str]:
-        width = self._columns.width
-        if len(values) != width:
-            self._refuse("handle", values[0], f"the row has {len(values)} values, not {width}")
-            values = [*values, *[""] * width][:width]
-        if "\0" in "".join(values):
-            for field, place in self._columns.places.items():
-                if "\0" in values[place]:
-                    self._refuse(field, values[place], "holds a NUL byte")
-            values = [value.replace("\0", "") for value in values]
-        return values
-
-    def _refuse(self, field: str, value: str, reason: str) -> None:
-        shown = value.replace("\0", "\\0")
-        self._problems.append(RowProblem(field, shown[:_SHOWN], reason))
-
-    def _encoded_problems(self) -> str | None:
-        return msgspec.json.encode(self._problems).decode() if self._problems else None
-
-    def _raw(self, field: str) -> str:
-        place = self._columns.places.get(field)
-        return "" if place is None else self._row[place]
-
-    def _text(self, field: str, longest: int | None = None) -> str | None:
-        text = self._raw(field).strip()
-        if longest is not None and len(text) > longest:
-            self._refuse(field, text, f"is {len(text)} characters long, {longest} is the most")
-            text = text[:longest]
-        return text or None
-
-    def _handle(self) -> str:
-        handle = self._text("handle", LONGEST_NAME) or ""
+    def _handle(self, text: str) -> str:
+        cells = self._cells
+        handle = cells.text("handle", text, LONGEST_NAME) or ""
         if not handle:
-            self._refuse("handle", "", "must not be empty")
-        elif _NOT_IN_SLUGS.search(handle):
-            self._refuse("handle", handle, "must not have white space, /, ? or # in it")
+            cells.refuse("handle", "", "must not be empty")
+        elif NOT_IN_SLUGS.search(handle):
+            cells.refuse("handle", handle, "must not have white space, /, ? or # in it")
         return handle
 
-    def _description(self) -> str | None:
-        text = self._raw("description")
-        if len(text.encode()) > LONGEST_DESCRIPTION:
-            self._refuse("description", text, "is longer than 512 KiB")
+    def _option_names(self, row: _Row) -> list[str | None] | None:
+        names = (row.option1_name, row.option2_name, row.option3_name)
+        if names == ("", "", ""):
             return None
-        return text if text.strip() else None
+        return _without_end(
+            [
+                self._cells.text(f"option{place}_name", name, LONGEST_OPTION_NAME)
+                for place, name in enumerate(names, 1)
+            ]
+        )
 
-    def _url(self, field: str) -> str | None:
-        url = self._text(field)
-        if url is not None and len(url.encode()) > LONGEST_URL:
-            self._refuse(field, url, f"is longer than {LONGEST_URL} bytes")
+    def _option_values(self, row: _Row) -> list[str | None] | None:
+        given = (row.option1_value, row.option2_value, row.option3_value)
+        if given == ("", "", ""):
             return None
-        if url is not None and not _URL.match(url):
-            self._refuse(field, url, "must be an address that begins with https:// or http://")
-            return None
-        return url
-
-    def _category(self) -> list[str] | None:
-        field = "type" if self._raw("type").strip() else "category"
-        names = [name.strip() for name in self._raw(field).split(" > ")]
-        names = [name for name in names if name]
-        if any(len(name) > LONGEST_NAME for name in names) or len(names) > DEEPEST_CATEGORY:
-            reason = (
-                f"must be at most {DEEPEST_CATEGORY} names of at most {LONGEST_NAME} characters"
-            )
-            self._refuse(field, self._raw(field), reason)
-            return None
-        return names or None
-
-    def _tags(self) -> list[str]:
-        tags = [tag.strip() for tag in self._raw("tags").split(",")]
-        if any(len(tag) > LONGEST_NAME for tag in tags):
-            self._refuse("tags", self._raw("tags"), f"a tag is longer than {LONGEST_NAME}")
-        return list(dict.fromkeys(tag for tag in tags if tag))
-
-    def _is_active(self) -> bool:
-        published = self._choice("published", {"true": True, "false": False}, default=True)
-        states = {"active": True, "draft": False, "archived": False, "unlisted": False}
-        return self._choice("status", states, default=True) and published
-
-    def _options(self) -> _Options:
-        """Return name and value of the three options, one after the other."""
-        names = [self._text(f"option{i}_name", LONGEST_OPTION_NAME) for i in (1, 2, 3)]
-        values = [self._text(f"option{i}_value", LONGEST_NAME) for i in (1, 2, 3)]
+        cells = self._cells
+        values = [
+            cells.text(f"option{place}_value", value, LONGEST_NAME)
+            for place, value in enumerate(given, 1)
+        ]
         name = " / ".join(value for value in values if value)
         if len(name) > LONGEST_NAME:
             reason = f"makes a variant's name of more than {LONGEST_NAME} characters"
-            self._refuse("option1_value", name, reason)
-        return (names[0], values[0], names[1], values[1], names[2], values[2])
+            cells.refuse("option1_value", name, reason)
+        return _without_end(values)
 
-    def _amount(self, field: str) -> Decimal | None:
-        text = self._raw(field).strip()
-        if not text:
-            return None
-        try:
-            return parse_amount(field, text)
-        except InvalidInputError as error:
-            self._refuse(field, text, error.reason)
-            return None
-
-    def _compare_at_price(self, price: Decimal | None) -> Decimal | None:
-        amount = self._amount("compare_at_price")
-        if amount is None or amount == ZERO or price is None:
-            return None
-        if amount <= price:
-            self._note(self._line, REDUCTION_DROPPED)
-            return None
-        return amount
-
-    def _integer(self, field: str) -> int | None:
-        text = self._raw(field).strip()
-        if not text:
-            return None
-        if not re.fullmatch(r"[+-]?[0-9]+", text):
-            self._refuse(field, text, "is not a whole number")
-            return None
-        if len(text) > 11 or abs(int(text)) > LARGEST_INTEGER:  # noqa: PLR2004 int4 with its sign
-            self._refuse(field, text, f"is beyond {LARGEST_INTEGER}")
-            return None
-        return int(text)
-
-    def _quantity(self) -> int | None:
-        if "quantity" not in self._columns.places:
-            return None
-        quantity = self._integer("quantity") or 0
-        if quantity < 0:
-            self._note(self._line, NEGATIVE_STOCK)
-        return max(quantity, 0)
-
-    def _tracked(self) -> bool:
-        policies = {"deny": False, "false": False, "continue": True, "true": True}
-        sells_without_stock = self._choice("policy", policies, default=False)
-        return bool(self._raw("tracker").strip()) and not sells_without_stock
-
-    def _choice(self, field: str, choices: dict[str, bool], *, default: bool) -> bool:
-        text = self._raw(field).strip().lower()
-        if text and text not in choices:
-            self._refuse(field, self._raw(field), f"must be {' or '.join(choices)}")
-        return choices.get(text, default)
+    def _add(self, n: int, line: int, row: _Row, product: GivenProduct) -> None:
+        """Add the variant and the images of a row to its product."""
+        cells = self._cells
+        options = self._option_values(row)
+        sku = cells.text("sku", row.sku, LONGEST_SKU)
+        price = cells.amount("price", row.price)
+        if n == product.n or options or sku or price is not None:
+            sells_without_stock = cells.choice("policy", row.policy, _POLICIES, default=False)
+            reduced_from = cells.amount("compare_at_price", row.compare_at_price)
+            product.variants.append(
+                GivenVariant(
+                    n,
+                    product.n,
+                    line,
+                    product.option_names if n == product.n else self._option_names(row),
+                    options,
+                    None,
+                    None,
+                    sku,
+                    price,
+                    cells.reduced_from(reduced_from, price),
+                    cells.quantity("quantity", row.quantity) if self._has_quantity else None,
+                    not sells_without_stock and not row.tracker.isspace() and row.tracker != "",
+                    True,
+                    None,
+                )
+            )
+            if url := cells.url("variant_image", row.variant_image):
+                image = GivenImage(n, product.n, url, 1, None, None, True, n, None)
+                product.images.append(image)
+        url = cells.url("image_url", row.image_url)
+        position = cells.integer("image_position", row.image_position)
+        if url is not None:
+            alt = cells.text("image_alt", row.image_alt)
+            image = GivenImage(n, product.n, url, 1, alt, position, False, None, None)
+            product.images.append(image)
 
 
-@lru_cache(maxsize=10_000)
-def _slug(name: str) -> str:
-    return slug(name)
+def _without_end(values: list[str | None]) -> list[str | None] | None:
+    """Return the values up to the last that is there."""
+    while values and values[-1] is None:
+        values.pop()
+    return values or None

@@ -17,6 +17,8 @@ _QUERY = (Path(__file__).parent / "fingerprint.sql").read_bytes()
 # What other objects are parts of.
 WHOLE = frozenset({"table", "view", "materialized view"})
 BOOKKEEPING = frozenset({"alembic_version", checksums.TABLE})
+# Made where it was asked for: not every server has the extension that it needs.
+OPTIONAL = frozenset({"product_embeddings"})
 
 Key = tuple[str, str]
 Change = Literal["missing", "extra", "different"]
@@ -65,11 +67,15 @@ class Difference(msgspec.Struct, frozen=True):
 def read(connection: psycopg.Connection, schema: str) -> Fingerprint:
     """Read the objects of `schema`, which must come first in the connection's search_path.
 
-    The migrator's own two tables are left out.
+    The migrator's own two tables are left out, and what only some shops have.
     """
     with connection.cursor(row_factory=class_row(Thing)) as cursor:
         things = cursor.execute(_QUERY, {"schema": schema}).fetchall()
-    return {(thing.kind, thing.name): thing for thing in things if thing.owner not in BOOKKEEPING}
+    return {
+        (thing.kind, thing.name): thing
+        for thing in things
+        if thing.owner not in BOOKKEEPING | OPTIONAL
+    }
 
 
 def compare(expected: Fingerprint, found: Fingerprint) -> list[Difference]:

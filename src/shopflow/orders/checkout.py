@@ -12,7 +12,7 @@ from shopflow.errors import InvalidInputError
 from shopflow.ids import CartId, ShippingMethodId
 from shopflow.money import is_amount
 from shopflow.orders.addresses import Address, check_address
-from shopflow.orders.requests import LONGEST_KEY, fingerprint_of
+from shopflow.orders.requests import LONGEST_KEY, check_id, fingerprint_of
 from shopflow.text import check_email, check_text
 
 _CURRENCY_CODE = re.compile(r"[A-Z]{3}")
@@ -67,6 +67,8 @@ def check_checkout(checkout: Checkout, currency_code: str) -> Checkout:
 
 
 def _check(checkout: Checkout) -> None:
+    check_id("cart_id", checkout.cart_id)
+    check_id("shipping_method_id", checkout.shipping_method_id)
     check_text("idempotency_key", checkout.idempotency_key, LONGEST_KEY)
     currency, expected = checkout.currency_code, checkout.expected_total
     if currency is not None and not _CURRENCY_CODE.fullmatch(currency):

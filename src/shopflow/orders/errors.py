@@ -99,6 +99,8 @@ class LineQuantityError(ShopflowError):
 class IdempotencyKeyTakenError(ShopflowError):
     """Another request was made with this idempotency key; nothing was done.
 
+    Also for the same checkout again once its customer was erased: then nobody can tell any more.
+
     Attributes:
         idempotency_key: the key.
     """

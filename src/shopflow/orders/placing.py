@@ -12,7 +12,12 @@ import psycopg
 from msgspec.structs import asdict
 from psycopg import AsyncConnection
 
-from shopflow.errors import CommitOutcomeUnknownError, InvalidInputError, ShopflowError
+from shopflow.errors import (
+    CommitOutcomeUnknownError,
+    InvalidInputError,
+    ServerError,
+    ShopflowError,
+)
 from shopflow.ids import CartId, OrderId
 from shopflow.orders.checkout import Checkout, fingerprint
 from shopflow.orders.errors import (
@@ -129,7 +134,7 @@ async def _place(
         return await QUERIES["place_orders"].rows(
             connection, _Result, batch=msgspec.json.encode(orders).decode(), patient=patient
         )
-    except psycopg.Error as error:
+    except (psycopg.Error, ServerError) as error:
         if connection.closed:
             raise CommitOutcomeUnknownError from error
         raise

@@ -17,6 +17,7 @@ from shopflow.money import rounded
 from shopflow.orders.errors import EmptyCartError, PriceChange, Shortage
 from shopflow.orders.quotes import Quote, QuoteLine, QuoteRequest
 from shopflow.orders.reading import QUERIES
+from shopflow.orders.requests import check_id
 from shopflow.orders.taxes import Sale, TableTaxes, TaxableLine, Taxation, Taxes, TaxRate
 from shopflow.orders.totals import Charges, ShippingPrice, Totals, charges_of, totals_of
 from shopflow.promotions.discounts import Discount, Line, discount_of
@@ -30,6 +31,12 @@ __all__ = ["Quote", "QuoteRequest", "check_coupon", "quote", "quote_all", "quote
 
 LONGEST_STATE = 100
 Categories = Mapping[CategoryId, tuple[CategoryId, ...]]
+
+
+class _MethodsRequest(QuoteRequest, frozen=True, kw_only=True):
+    """Asks for the methods offered as well."""
+
+    every_method: bool = True
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -107,8 +114,8 @@ async def quote_all(
     Nothing is locked or written. The steps are those of `totals`. A request that is refused gets
     its error instead of a quote, and the others are not touched by it:
 
-    - InvalidInputError for a country or state that cannot be, a method without country, and a
-      total that the database could not hold;
+    - InvalidInputError for an id, a country or a state that cannot be, a method without country,
+      and a total that the database could not hold;
     - NotFoundError for a cart, and for a shipping method that is not offered in the zone of the
       address;
     - EmptyCartError;
@@ -136,8 +143,8 @@ async def quote_shipping(
     Raises:
         ShopflowError: as `quote`.
     """
-    request = QuoteRequest(cart_id=cart_id, country_code=country_code, state=state)
-    (draft,) = await _drafts(connection, [request], every_method=True)
+    request = _MethodsRequest(cart_id=cart_id, country_code=country_code, state=state)
+    (draft,) = await _drafts(connection, [request])
     if isinstance(draft, ShopflowError):
         raise draft
     options = [_option(draft, method) for method in draft.cart.methods]
@@ -157,20 +164,14 @@ def _option(draft: _Draft, method: _Method) -> ShippingOption:
 
 
 async def _drafts(
-    connection: AsyncConnection[Any],
-    requests: Sequence[QuoteRequest],
-    *,
-    every_method: bool = False,
+    connection: AsyncConnection[Any], requests: Sequence[QuoteRequest]
 ) -> list[_Draft | ShopflowError]:
     refused = [_refusal_of(request) for request in requests]
     good = [request for request, error in zip(requests, refused, strict=True) if error is None]
     if not good:
         return [error for error in refused if error is not None]
     read = await QUERIES["read_quotes"].document(
-        connection,
-        _Read,
-        requests=msgspec.json.encode(good).decode(),
-        every_method=every_method,
+        connection, _Read, requests=msgspec.json.encode(good).decode()
     )
     if read is None:
         raise ValueError("read_quotes returned nothing")
@@ -186,6 +187,8 @@ def _refusal_of(request: QuoteRequest) -> ShopflowError | None:
     if country is None and request.shipping_method_id is not None:
         return InvalidInputError("country_code", None, "is needed for a shipping method")
     try:
+        check_id("cart_id", request.cart_id)
+        check_id("shipping_method_id", request.shipping_method_id)
         if country is not None:
             check_country_code("country_code", country)
         if request.state is not None:

@@ -1,11 +1,14 @@
-"""What a request is known again by when it is repeated."""
+"""What the database is asked with in a document: the ids in it, and what it is known again by."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import sha256
+from uuid import UUID
 
 import msgspec
+
+from shopflow.errors import InvalidInputError
 
 LONGEST_KEY = 255
 
@@ -27,3 +30,20 @@ def fingerprint_of(request: msgspec.Struct, **changes: object) -> bytes:
 def _with_keys_of_text(value: object) -> object:
     # JSON has no UUID for a key.
     return {str(key): each for key, each in value.items()} if isinstance(value, Mapping) else value
+
+
+def check_id(field: str, value: object) -> None:
+    """Refuse what is no UUID, nor the text of one; None is one that is left out.
+
+    For ids that go to the database inside of a document; others are refused there (see
+    `failures.wrong_id`).
+
+    Raises:
+        InvalidInputError: naming `field`.
+    """
+    if value is None or isinstance(value, UUID):
+        return
+    try:
+        UUID(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise InvalidInputError(field, value, "must be a UUID") from error

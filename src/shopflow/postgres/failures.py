@@ -1,13 +1,14 @@
-"""The name of the constraint or trigger that failed, as an error of the domain."""
+"""What PostgreSQL refused as an error of the domain, by the constraint's or parameter's name."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from uuid import UUID
 
 import psycopg
 
-from shopflow.errors import ConstraintViolatedError, ShopflowError
+from shopflow.errors import ConstraintViolatedError, InvalidInputError, ShopflowError
 
 # Makes the domain's error; given the message of a trigger of ours, or None for a constraint.
 MakeError = Callable[[str | None], ShopflowError]
@@ -16,6 +17,10 @@ _errors: dict[str, MakeError] = {}
 
 # Citus loses the name when the shard is on another node, and adds the shard's number to it.
 _QUOTED_NAME = re.compile(r'constraint "([^"]+)"')
+# Parameters that are ids.
+_ID = re.compile(r"(?:^|_)ids?$|^actor$|^by$")
+_UNREADABLE_ID = re.compile(r'for type uuid: "(.*)"')
+_NO_ID = "must be a UUID"
 _SHARD_NUMBER = re.compile(r"_\d+$")
 
 
@@ -45,6 +50,35 @@ def translate(error: psycopg.Error) -> Exception:
     make = _errors.get(name)
     message = _message_of_trigger(error.diag)
     return make(message) if make else ConstraintViolatedError(name, message)
+
+
+def wrong_id(error: psycopg.Error, params: Mapping[str, object]) -> InvalidInputError | None:
+    """Return the error for the parameter that should be a UUID and is none, or None.
+
+    Only looked for once a statement was refused, so that no other pays for it.
+    """
+    message = str(error)
+    if "uuid" not in message.lower():
+        return None
+    for name, value in params.items():
+        among = value if isinstance(value, (list, tuple)) else ()
+        if _is_quoted(value, message) or (_ID.search(name) and not _is_id(value, among)):
+            return InvalidInputError(name, value, _NO_ID)
+    # In a document.
+    quoted = _UNREADABLE_ID.search(message)
+    return InvalidInputError("id", quoted[1], _NO_ID) if quoted else None
+
+
+def _is_quoted(value: object, message: str) -> bool:
+    # As PostgreSQL does it with a text that it cannot read.
+    return isinstance(value, str) and f'"{value}"' in message
+
+
+def _is_id(value: object, among: Sequence[object]) -> bool:
+    # A text alone is read as one where it is one; in a list it would be an array of texts.
+    if among:
+        return all(isinstance(each, UUID) for each in among)
+    return isinstance(value, (UUID, str, list, tuple)) or value is None
 
 
 def _constraint(diag: psycopg.errors.Diagnostic) -> str:

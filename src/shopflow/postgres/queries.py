@@ -17,11 +17,17 @@ import msgspec
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.errors import UndefinedColumn, UndefinedFunction, UndefinedTable
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow, tuple_row
 from psycopg.sql import SQL, Composed
 
-from shopflow.errors import MigrationError
-from shopflow.postgres.failures import translate
+from shopflow.errors import (
+    CommitOutcomeUnknownError,
+    MigrationError,
+    ServerError,
+    ShopflowError,
+)
+from shopflow.postgres.failures import translate, wrong_id
 from shopflow.postgres.timings import Histogram, histogram, timings
 
 __all__ = ["Queries", "Query", "load", "parse", "timings"]
@@ -30,6 +36,7 @@ T = TypeVar("T")
 _NAME = re.compile(r"^-- name: *(.*?) *$", re.MULTILINE)
 _SNAKE_CASE = re.compile(r"[a-z][a-z0-9_]*")
 _NOT_COMMENT = re.compile(r"^\s*(?!--)\S", re.MULTILINE)
+_WRITES = re.compile(rb"\b(?:INSERT|DELETE|MERGE|(?<!FOR )(?<!FOR NO KEY )UPDATE)\b")
 _CUSTOM_PLAN = "plan: custom"
 
 
@@ -37,8 +44,10 @@ _CUSTOM_PLAN = "plan: custom"
 class Query:
     """One statement with psycopg's named parameters (`%(name)s`; a plain `%` is written `%%`).
 
-    A broken constraint comes out as the domain's error (see `failures`), everything else as
-    psycopg's.
+    A broken constraint comes out as the domain's error (see `failures`), a parameter that should
+    be a UUID and is none as InvalidInputError. Outside of a transaction a connection that is lost
+    is a ServerError, or CommitOutcomeUnknownError where the statement writes. Everything else
+    comes out as psycopg's.
 
     Attributes:
         name: what it is timed under.
@@ -119,6 +128,7 @@ class Query:
         self, connection: AsyncConnection[Any], params: Mapping[str, object]
     ) -> AsyncCursor[TupleRow]:
         cursor = connection.cursor(row_factory=tuple_row)
+        alone = connection.info.transaction_status is TransactionStatus.IDLE
         start = perf_counter()
         try:
             return await cursor.execute(
@@ -126,13 +136,26 @@ class Query:
             )
         except psycopg.IntegrityError as error:
             raise translate(error) from error
-        except (UndefinedTable, UndefinedColumn, UndefinedFunction) as error:
-            raise MigrationError(
-                f"{error.diag.message_primary}: the schema is not this ShopFlow's,"
-                " shopflow migrate up brings it up"
-            ) from error
+        except psycopg.OperationalError as error:
+            if alone and connection.closed:
+                raise self._lost() from error
+            raise
+        except (psycopg.ProgrammingError, psycopg.DataError) as error:
+            if wrong := wrong_id(error, params):
+                raise wrong from error
+            if isinstance(error, (UndefinedTable, UndefinedColumn, UndefinedFunction)):
+                raise MigrationError(
+                    f"{error.diag.message_primary}: the schema is not this ShopFlow's,"
+                    " shopflow migrate up brings it up"
+                ) from error
+            raise
         finally:
             self._histogram.add(perf_counter() - start)
+
+    def _lost(self) -> ShopflowError:
+        if _WRITES.search(self.sql):
+            return CommitOutcomeUnknownError("the connection was lost: see whether it took effect")
+        return ServerError("the connection was lost")
 
     def _row_maker(self, cursor: AsyncCursor[TupleRow], kind: type[T]) -> Callable[[TupleRow], T]:
         columns = [column.name for column in cursor.description or ()]

@@ -25,16 +25,19 @@ READ = sql.SQL("SELECT")
 READ_BY_APP = {
     "order_status_history",
     "product_stats",
+    "category_paths",
+    "price_changes",
     "erasure_log",
     "outbox_events",
     "alembic_version",
     "migration_checksums",
 }
-# Made by triggers and deleted with what they are about; the app changes them.
-CHANGED_BY_APP = {"event_deliveries"}
+# Made by triggers or migrations, deleted with what they are about; the app changes them.
+CHANGED_BY_APP = {"event_deliveries", "search_settings"}
 # Run as the owner, so that the app can do this and no more: erase a person and answer what is held
-# on one, though it does not read whose the orders of deleted users were; delete old events.
-CALLED_BY_APP = {"erase_user", "orders_of_user", "expire_events"}
+# on one, though it does not read whose the orders of deleted users were; delete old events; count
+# what was sold.
+CALLED_BY_APP = {"erase_user", "orders_of_user", "expire_events", "count_sales"}
 OWNER_ONLY = {"deleted_user_orders"}
 # What bookkeeping needs; and with an order its history would go.
 KEPT_BY_APP = {
@@ -48,6 +51,8 @@ KEPT_BY_APP = {
     "refunds",
     "payment_operations",
     "gateway_events",
+    "bulk_changes",
+    "bulk_change_lines",
 }
 # Written once and never changed; a use of a coupon goes with its cancelled order, by a trigger.
 ADDED_BY_APP = {"stock_movements", "order_notes", "coupon_usage"}

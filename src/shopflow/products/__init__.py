@@ -2,6 +2,33 @@
 
 from shopflow.cursors import Page
 from shopflow.products.admin_models import AdminProduct, AdminVariant, Brand, Category
+from shopflow.products.bulk.applying import ShowProgress
+from shopflow.products.bulk.inputs import (
+    ComparePrice,
+    Ending,
+    PriceLine,
+    PriceRule,
+    PriceStep,
+    Selection,
+    StockLine,
+    StockRule,
+    StockStep,
+)
+from shopflow.products.bulk.models import (
+    BulkChange,
+    BulkKind,
+    BulkLine,
+    BulkRefusedError,
+    BulkStatus,
+    BulkStatusError,
+    LineCounts,
+    LineProblem,
+    LineStatus,
+    Preview,
+    PriceChange,
+    SchedulesOverlapError,
+)
+from shopflow.products.bulk.planning import Draft, Line, Rule
 from shopflow.products.errors import (
     AlreadyReviewedError,
     CategoryCycleError,
@@ -14,6 +41,17 @@ from shopflow.products.errors import (
     SlugTakenError,
     VersionConflictError,
 )
+from shopflow.products.facet_models import (
+    BrandCount,
+    CategoryCount,
+    FacetName,
+    Facets,
+    PriceCount,
+    RatingCount,
+    ValueCount,
+    ValueFacet,
+)
+from shopflow.products.filters import ProductFilters
 from shopflow.products.inputs import (
     BrandChanges,
     CategoryChanges,
@@ -28,17 +66,30 @@ from shopflow.products.inputs import (
     ReviewChanges,
     VariantChanges,
 )
-from shopflow.products.listing import ProductFilters, Sort
 from shopflow.products.models import (
     Product,
     ProductBrand,
     ProductCategory,
+    ProductCount,
     ProductImage,
     ProductListing,
+    ProductPage,
     ProductVariant,
 )
 from shopflow.products.review_models import Moderation, OwnReview, QueuedReview, Review
 from shopflow.products.review_reading import ReviewSort
+from shopflow.products.search.embedding import Embedding, SemanticSearchError
+from shopflow.products.search.language import Rewritten
+from shopflow.products.search.models import (
+    Found,
+    SearchLanguage,
+    SuggestedBrand,
+    SuggestedCategory,
+    SuggestedProduct,
+    Suggestions,
+    Synonym,
+)
+from shopflow.products.sorting import AnySort, Sort
 from shopflow.products.stock_changing import GivenReason
 from shopflow.products.stock_models import LowStock, Movement, Reason, StockChange, StockMismatch
 
@@ -46,15 +97,35 @@ __all__ = [
     "AdminProduct",
     "AdminVariant",
     "AlreadyReviewedError",
+    "AnySort",
     "Brand",
     "BrandChanges",
+    "BrandCount",
+    "BulkChange",
+    "BulkKind",
+    "BulkLine",
+    "BulkRefusedError",
+    "BulkStatus",
+    "BulkStatusError",
     "Category",
     "CategoryChanges",
+    "CategoryCount",
     "CategoryCycleError",
     "CategoryHasChildrenError",
+    "ComparePrice",
+    "Draft",
+    "Embedding",
+    "Ending",
+    "FacetName",
+    "Facets",
+    "Found",
     "GivenReason",
     "ImageChanges",
     "InsufficientStockError",
+    "Line",
+    "LineCounts",
+    "LineProblem",
+    "LineStatus",
     "LowStock",
     "Moderation",
     "Movement",
@@ -67,26 +138,52 @@ __all__ = [
     "OptionsTakenError",
     "OwnReview",
     "Page",
+    "Preview",
+    "PriceChange",
+    "PriceCount",
+    "PriceLine",
+    "PriceRule",
+    "PriceStep",
     "Product",
     "ProductArchivedError",
     "ProductBrand",
     "ProductCategory",
     "ProductChanges",
+    "ProductCount",
     "ProductFilters",
     "ProductImage",
     "ProductListing",
+    "ProductPage",
     "ProductVariant",
     "QueuedReview",
+    "RatingCount",
     "Reason",
     "Review",
     "ReviewChangedError",
     "ReviewChanges",
     "ReviewSort",
+    "Rewritten",
+    "Rule",
+    "SchedulesOverlapError",
+    "SearchLanguage",
+    "Selection",
+    "SemanticSearchError",
+    "ShowProgress",
     "SkuTakenError",
     "SlugTakenError",
     "Sort",
     "StockChange",
+    "StockLine",
     "StockMismatch",
+    "StockRule",
+    "StockStep",
+    "SuggestedBrand",
+    "SuggestedCategory",
+    "SuggestedProduct",
+    "Suggestions",
+    "Synonym",
+    "ValueCount",
+    "ValueFacet",
     "VariantChanges",
     "VersionConflictError",
 ]

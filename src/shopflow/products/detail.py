@@ -18,17 +18,15 @@ QUERIES = queries.load(__package__)
 async def get_product(connection: AsyncConnection[Any], key: str | UUID) -> Product:
     """Return the product whose id or slug is `key`.
 
-    Text that reads as a UUID is an id first, and a slug when no product has that id.
+    Text that reads as a UUID is an id first, and a slug when no product has that id: one round
+    trip all the same.
 
     Raises:
         NotFoundError: when there is none, or it is deleted. One that is not active is found.
     """
     if isinstance(key, UUID):
         return await get_product_by_id(connection, ProductId(key))
-    try:
-        return await get_product_by_id(connection, ProductId(UUID(key)))
-    except (ValueError, NotFoundError):
-        return await get_product_by_slug(connection, key)
+    return await _get(connection, key, id=_as_id(key), slug=key)
 
 
 async def get_product_by_id(connection: AsyncConnection[Any], product_id: ProductId) -> Product:
@@ -46,3 +44,10 @@ async def _get(connection: AsyncConnection[Any], key: object, **params: object) 
     if product is None:
         raise NotFoundError("product", key)
     return product
+
+
+def _as_id(key: str) -> UUID | None:
+    try:
+        return UUID(key)
+    except ValueError:
+        return None

@@ -31,6 +31,25 @@ class ProductListing(msgspec.Struct, frozen=True):
     review_count: int
 
 
+class ProductPage(msgspec.Struct, frozen=True):
+    """A page of a listing, with the cursors of the pages after and before it.
+
+    `next` is None on the last page, `previous` on the first; where products have come or gone
+    meanwhile, one that it leads to may be empty.
+    """
+
+    items: tuple[ProductListing, ...]
+    next: str | None
+    previous: str | None
+
+
+class ProductCount(msgspec.Struct, frozen=True):
+    """How many products a listing has: `count`, or `more` than that."""
+
+    count: int
+    more: bool
+
+
 class ProductCategory(msgspec.Struct, frozen=True):
     """The category that a product is in."""
 
@@ -73,7 +92,8 @@ class Product(msgspec.Struct, frozen=True):
 
     Images and active variants come in their own order, and are empty when there are none.
     `stock_quantity` is the sum over the variants when `has_variants`, and means nothing unless
-    `track_inventory`. `version` is what a change of the product refers to.
+    `track_inventory`. `version` is what a change of the product refers to. `avg_rating`, of the
+    approved reviews, is None without any; the reviews themselves are `shop.products.reviews.list`.
     """
 
     id: ProductId
@@ -100,3 +120,5 @@ class Product(msgspec.Struct, frozen=True):
     brand: ProductBrand | None
     images: tuple[ProductImage, ...]
     variants: tuple[ProductVariant, ...]
+    avg_rating: Decimal | None
+    review_count: int

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from decimal import Decimal
 from uuid import UUID
 
-from shopflow.ids import ProductId
+from shopflow.cursors import Page
+from shopflow.ids import ProductId, VariantId
 from shopflow.postgres.pool import Pool
 from shopflow.postgres.transactions import run_transaction
 from shopflow.products import admin_reading, writing
 from shopflow.products.admin_models import AdminProduct
 from shopflow.products.brands import Brands
+from shopflow.products.bulk import reading
+from shopflow.products.bulk.changes import BulkChanges
+from shopflow.products.bulk.models import PriceChange
 from shopflow.products.categories import Categories
 from shopflow.products.detail import get_product
+from shopflow.products.facet_models import Facets
+from shopflow.products.facets import DEFAULT_LIMIT, PRICE_EDGES, count_facets
+from shopflow.products.filters import EVERYTHING, ProductFilters
 from shopflow.products.images import Images
 from shopflow.products.inputs import NewProduct, ProductChanges
-from shopflow.products.listing import EVERYTHING, ProductFilters, Sort, list_products
-from shopflow.products.models import Product, ProductListing
+from shopflow.products.listing import COUNTED, count_products, list_products
+from shopflow.products.models import Product, ProductCount, ProductPage
 from shopflow.products.reviews import Reviews
+from shopflow.products.search.search import Search
+from shopflow.products.sorting import AnySort
 from shopflow.products.stock import Stock
 from shopflow.products.variants import Variants
 
@@ -31,6 +42,8 @@ class Products:
         brands: who makes them.
         stock: what is there, and why it changed.
         reviews: what customers say.
+        bulk: many prices or stocks at once, at a time, and undone.
+        search: finding products by words, and what words mean in this shop.
     """
 
     def __init__(self, pool: Pool) -> None:
@@ -41,17 +54,41 @@ class Products:
         self.brands = Brands(pool)
         self.stock = Stock(pool)
         self.reviews = Reviews(pool)
+        self.bulk = BulkChanges(pool)
+        self.search = Search(pool)
 
     async def list(
         self,
         filters: ProductFilters = EVERYTHING,
-        sort: Sort = "newest",
+        sort: AnySort = "newest",
+        *,
         limit: int = 20,
+        cursor: str | None = None,
         offset: int = 0,
-    ) -> list[ProductListing]:
+    ) -> ProductPage:
         """Return a page of products (§4.1); see `listing.list_products`."""
         async with self._pool.connection() as connection:
-            return await list_products(connection, filters, sort, limit, offset)
+            return await list_products(
+                connection, filters, sort, limit=limit, cursor=cursor, offset=offset
+            )
+
+    async def count(
+        self, filters: ProductFilters = EVERYTHING, *, up_to: int = COUNTED
+    ) -> ProductCount:
+        """Count products up to a number; see `listing.count_products`."""
+        async with self._pool.connection() as connection:
+            return await count_products(connection, filters, up_to=up_to)
+
+    async def facets(
+        self,
+        filters: ProductFilters = EVERYTHING,
+        *,
+        limit: int = DEFAULT_LIMIT,
+        price_edges: Sequence[Decimal] = PRICE_EDGES,
+    ) -> Facets:
+        """Count what a listing could be narrowed to; see `facets.count_facets`."""
+        async with self._pool.connection() as connection:
+            return await count_facets(connection, filters, limit=limit, price_edges=price_edges)
 
     async def get(self, key: str | UUID) -> Product:
         """Return a product by id or slug (§4.2); see `detail.get_product`."""
@@ -92,3 +129,17 @@ class Products:
         return await run_transaction(
             self._pool, lambda connection: writing.restore_product(connection, product_id)
         )
+
+    async def price_history(
+        self,
+        product_id: ProductId,
+        variant_id: VariantId | None = None,
+        *,
+        limit: int = 20,
+        cursor: str | None = None,
+    ) -> Page[PriceChange]:
+        """Return a page of a product's prices; see `bulk.reading.list_price_changes`."""
+        async with self._pool.connection() as connection:
+            return await reading.list_price_changes(
+                connection, product_id, variant_id, limit=limit, cursor=cursor
+            )

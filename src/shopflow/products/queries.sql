@@ -1,5 +1,5 @@
 -- name: get_product
--- §4.2: a product with all that belongs to it, by id or, when that is null, by slug.
+-- §4.2: a product with all that belongs to it, by id or, when no product has that, by slug.
 SELECT json_build_object(
     'id', p.id,
     'category_id', p.category_id,
@@ -54,15 +54,17 @@ SELECT json_build_object(
         ) ORDER BY pv.sort_order, pv.id), '[]')
         FROM product_variants AS pv
         WHERE pv.product_id = p.id AND pv.is_active
-    )
+    ),
+    'avg_rating', ps.rating_sum::numeric / nullif(ps.rating_count, 0),
+    'review_count', coalesce(ps.rating_count, 0)
 )
 FROM products AS p
+LEFT JOIN product_stats AS ps ON ps.product_id = p.id
 WHERE
     p.id = coalesce(
-        %(id)s::uuid,
+        (SELECT i.id FROM products AS i WHERE i.id = %(id)s::uuid AND i.deleted_at IS NULL),
         (SELECT s.id FROM products AS s WHERE lower(s.slug) = lower(%(slug)s::text) AND s.deleted_at IS NULL)
-    )
-    AND p.deleted_at IS NULL;
+    );
 
 -- name: get_product_for_admin
 -- A product as staff see it, by id: also archived, with all variants and what editing needs.
@@ -683,3 +685,7 @@ FROM (
     ORDER BY own.created_at DESC, own.id DESC
     LIMIT %(limit)s
 ) AS r;
+
+-- name: count_sales
+-- Write how many pieces of each product were sold in the last days; how many products changed.
+SELECT count_sales(%(days)s, %(batch)s) AS changed;

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "20261124110900"
-down_revision = "20261124100902"
+down_revision = "20261124110640"
 
 
 def upgrade() -> None:
