@@ -203,6 +203,13 @@ def test_how_to_back_up_and_restore(workplace: dict[str, str]) -> None:
     assert "(1 row)" in seen
 
 
+def test_how_to_list_products(workplace: dict[str, str]) -> None:
+    seen = follow(workplace, ROOT / "docs" / "howto" / "list-products.md")
+    assert "back at the first page: True" in seen
+    assert "best of the best:" in seen
+    assert "more than 10 products" in seen
+
+
 def test_how_to_show_facets(workplace: dict[str, str]) -> None:
     document = ROOT / "docs" / "howto" / "facets.md"
     seen = follow(workplace, document)

@@ -241,15 +241,16 @@ async def test_a_cursor_of_another_list_is_refused(random_shop: Shop) -> None:
     assert (await shop.products.list(same, limit=5, cursor=cursor)).items
     version = cursors.encode(Place(2, "newest", "", False, msgspec.Raw(b"[]")))
     broken = sorting.encode("newest", dear, msgspec.Raw(b'["yesterday", 5]'), backwards=False)
-    for filters, sort, given_cursor, reason in (
+    attempts: list[tuple[ProductFilters, Sort, str, str]] = [
         (dear, "price_asc", cursor, "is of a list sorted by newest"),
         (EVERYTHING, "newest", cursor, "is of a list with other filters"),
         (dear, "newest", version, "is of another version: begin at the first page"),
         (dear, "newest", broken, "must be the cursor that a page of this list came with"),
         (dear, "newest", "nonsense", "must be the cursor that a page of this list came with"),
-    ):
+    ]
+    for filters, sort, given_cursor, reason in attempts:
         with pytest.raises(InvalidInputError) as refused:
-            await shop.products.list(filters, sort, cursor=given_cursor)  # type: ignore[arg-type]
+            await shop.products.list(filters, sort, cursor=given_cursor)
         assert (refused.value.field, refused.value.reason) == ("cursor", reason)
 
 

@@ -18,8 +18,7 @@ def upgrade() -> None:
                 REFERENCES categories (id) ON DELETE CASCADE ON UPDATE CASCADE,
             CONSTRAINT category_paths_descendant_id_fkey FOREIGN KEY (descendant_id)
                 REFERENCES categories (id) ON DELETE CASCADE ON UPDATE CASCADE,
-            CONSTRAINT category_paths_depth_check
-                CHECK (depth >= 0 AND (depth = 0) = (ancestor_id = descendant_id))
+            CONSTRAINT category_paths_depth_check CHECK (depth >= 0)
         )
         """
     )

@@ -7,6 +7,7 @@ down_revision = "20261124110210"
 
 
 def upgrade() -> None:
+    op.execute("ALTER TABLE product_stats VALIDATE CONSTRAINT product_stats_sold_count_check")
     op.execute(
         "INSERT INTO product_stats (product_id) SELECT id FROM products ON CONFLICT DO NOTHING"
     )

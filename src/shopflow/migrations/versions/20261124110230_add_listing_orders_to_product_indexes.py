@@ -49,4 +49,5 @@ def _replace(name: str, columns: str) -> None:
     """Make the new index beside the old one, so that queries always have one of the two."""
     op.execute(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name}_new ON products {columns}")
     op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
-    op.execute(f"ALTER INDEX {name}_new RENAME TO {name}")
+    # No query names an index.
+    op.execute(f"-- squawk-ignore renaming-object\nALTER INDEX {name}_new RENAME TO {name}")
