@@ -299,7 +299,9 @@ async def test_an_erased_person_is_nowhere_and_the_books_still_add_up(
     assert await run(shop, "SELECT card_brand, card_last_four FROM payments") == [("visa", None)]
     reviews = await run(shop, "SELECT user_id, rating, title, content FROM product_reviews")
     assert reviews == [(None, 4, None, None)]
-    assert await run(shop, "SELECT rating_sum, rating_count FROM product_stats") == [(4, 1)]
+    assert await run(
+        shop, "SELECT rating_sum, rating_count FROM product_stats WHERE rating_count > 0"
+    ) == [(4, 1)]
     assert await run(shop, "SELECT user_id FROM coupon_usage") == [(None,)]
     for table in (
         "user_addresses",

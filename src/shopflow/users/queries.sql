@@ -763,6 +763,24 @@ SELECT json_build_object(
         FROM stock_movements AS m
         WHERE m.created_by = u.id
     ),
+    'bulk_changes_made', (
+        SELECT coalesce(json_agg(json_build_object(
+            'kind', bc.kind, 'description', bc.description, 'created_at', bc.created_at
+        ) ORDER BY bc.created_at, bc.id), '[]')
+        FROM bulk_changes AS bc
+        WHERE bc.created_by = u.id
+    ),
+    'prices_changed', (
+        SELECT coalesce(json_agg(json_build_object(
+            'product_id', pc.product_id,
+            'variant_id', pc.variant_id,
+            'old_price', pc.old_price,
+            'new_price', pc.new_price,
+            'changed_at', pc.changed_at
+        ) ORDER BY pc.changed_at, pc.id), '[]')
+        FROM price_changes AS pc
+        WHERE pc.changed_by = u.id
+    ),
     'reviews_moderated', (
         SELECT coalesce(json_agg(json_build_object(
             'review_id', md.id,
