@@ -38,8 +38,8 @@ async def export(connection: AsyncConnection[Any], user_id: UserId) -> bytes:
 
     Profile, addresses, sessions and tokens (when, never what), carts, orders with all that hangs
     on them (the shop's notes too), coupons used and reviews; of staff the steps, notes, returns,
-    stock and price changes and moderations that were theirs. No password, no hash, of a card the brand and
-    last four digits. Also of an account that is deleted and not erased, with
+    stock and price changes and moderations that were theirs. No password, no hash, of a card the
+    brand and last four digits. Also of an account that is deleted and not erased, with
     the orders that it had. An order placed as a guest is nobody's, whatever address it names:
     that whoever registers with an address owns it is not proved.
 

@@ -10,9 +10,9 @@ def upgrade() -> None:
     # Virtual: a stored one would write the whole table again while nobody can read it.
     op.execute(
         """
-        -- squawk-ignore adding-field-with-default
         ALTER TABLE product_stats
         ADD COLUMN sold_count BIGINT NOT NULL DEFAULT 0,
+        -- squawk-ignore adding-field-with-default
         ADD COLUMN rating_average NUMERIC(3, 2) GENERATED ALWAYS AS (
             CASE WHEN rating_count = 0 THEN 0 ELSE round(rating_sum::numeric / rating_count, 2) END
         ) VIRTUAL,
