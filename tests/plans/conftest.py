@@ -1,9 +1,10 @@
-"""A shop of 20,000 products and as many orders, loaded once a module, and what a plan reads."""
+"""A shop of 20,000 products and as many orders, loaded once, cloned for a module, and what a plan reads."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import psycopg
@@ -30,17 +31,28 @@ class Plan(msgspec.Struct):
 Explain = Callable[[Query, Mapping[str, object]], list[Plan]]
 
 
+@pytest.fixture(scope="session")
+def large_template(
+    test_server: Settings, admin: psycopg.Connection, template_database: str
+) -> Iterator[str]:
+    """The name of a database with the shop; nobody connects to it."""
+    with new_database(admin, test_server, template=template_database) as settings:
+        with psycopg.connect(conninfo(settings), autocommit=True) as connection:
+            connection.execute("SET statement_timeout = 0")
+            connection.execute(SHOP)
+            connection.execute("VACUUM ANALYZE")
+        yield urlsplit(str(settings.database_url)).path.removeprefix("/")
+
+
 @pytest.fixture(scope="module")
 def large_shop(
-    test_server: Settings, admin: psycopg.Connection, template_database: str
+    test_server: Settings, admin: psycopg.Connection, large_template: str
 ) -> Iterator[psycopg.ClientCursor[Any]]:
     with (
-        new_database(admin, test_server, template=template_database) as settings,
+        new_database(admin, test_server, template=large_template) as settings,
         psycopg.connect(conninfo(settings), autocommit=True) as connection,
     ):
         connection.execute("SET statement_timeout = 0")
-        connection.execute(SHOP)
-        connection.execute("VACUUM ANALYZE")
         yield psycopg.ClientCursor(connection)
 
 
