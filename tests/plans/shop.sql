@@ -55,7 +55,7 @@ INSERT INTO coupons (code, discount_type, discount_value)
 SELECT 'C' || n, 'percentage', 10 FROM generate_series(1, 5000) AS n;
 UPDATE carts SET coupon_id = (SELECT id FROM coupons ORDER BY id LIMIT 1) WHERE user_id IS NOT NULL;
 INSERT INTO coupon_products (coupon_id, product_id)
-SELECT c.id, p.id FROM coupons AS c JOIN products AS p ON right(p.slug, 2) = right(c.code, 2);
+SELECT c.id, p.id FROM coupons AS c JOIN products AS p ON right(p.slug, 3) = right(c.code, 3);
 INSERT INTO coupon_categories (coupon_id, category_id)
 SELECT c.id, g.id FROM coupons AS c, categories AS g WHERE right(g.slug, 1) = right(c.code, 1);
 INSERT INTO coupon_usage (coupon_id, user_id, order_id, discount_amount)
