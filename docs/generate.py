@@ -33,6 +33,7 @@ DOMAINS = {
     ),
     "Products": (
         "categories",
+        "category_paths",
         "brands",
         "products",
         "product_variants",
@@ -40,6 +41,14 @@ DOMAINS = {
         "product_reviews",
         "product_stats",
         "stock_movements",
+        "price_changes",
+        "bulk_changes",
+        "bulk_change_lines",
+        "product_search",
+        "search_settings",
+        "search_words",
+        "search_new_words",
+        "search_synonyms",
     ),
     "Carts": ("carts", "cart_items"),
     "Orders": (

@@ -26,7 +26,8 @@ SELECT id, kind, 'A', 'B', 'C', 'D', 'E', 'DE' FROM users, unnest(ARRAY['shippin
 """
 # It deletes what is over from a table that has no index on the time.
 READS_ALL = {"expire_rate_limits"}
-SMALL = {"coupons", "coupon_usage"}
+# No prices were changed by anybody in this shop.
+SMALL = {"coupons", "coupon_usage", "bulk_changes", "price_changes"}
 
 
 @pytest.fixture(scope="module")
