@@ -29,6 +29,7 @@ PACKAGES = (
     "shopflow.orders.payments",
     "shopflow.events",
     "shopflow.importers",
+    "shopflow.backup",
     "shopflow.ids",
 )
 INTRODUCTION = """# Types and errors

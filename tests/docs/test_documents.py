@@ -222,7 +222,7 @@ def test_how_to_use_accounts(workplace: dict[str, str]) -> None:
     assert "refused: There is no account with this e-mail address and password." in seen
     assert "cut for want of stock: 0" in seen
     assert "used twice, sessions left: 0" in seen
-    assert "held: addresses, carts, coupons_used" in seen
+    assert "held: addresses, bulk_changes_made, carts, coupons_used" in seen
     assert "asked for it by mail" in seen
 
 

@@ -19,11 +19,11 @@ CHANGES = """
 INSERT INTO bulk_changes (kind, description)
 SELECT CASE n % 2 WHEN 0 THEN 'price' ELSE 'stock' END, 'x' FROM generate_series(1, 300) AS n;
 INSERT INTO bulk_change_lines (bulk_change_id, position, kind, product_id, old_price, new_price)
-SELECT (SELECT min(id) FROM bulk_changes WHERE kind = 'price'), row_number() OVER (ORDER BY id),
+SELECT (SELECT id FROM bulk_changes WHERE kind = 'price' ORDER BY id LIMIT 1), row_number() OVER (ORDER BY id),
     'price', id, price, price + 1
 FROM products;
 INSERT INTO bulk_change_lines (bulk_change_id, position, kind, product_id, old_stock, new_stock)
-SELECT (SELECT min(id) FROM bulk_changes WHERE kind = 'stock'), row_number() OVER (ORDER BY id),
+SELECT (SELECT id FROM bulk_changes WHERE kind = 'stock' ORDER BY id LIMIT 1), row_number() OVER (ORDER BY id),
     'stock', id, 1, 2
 FROM products;
 INSERT INTO price_changes (product_id, old_price, new_price, changed_at)
@@ -36,8 +36,8 @@ ANALYZE bulk_changes, bulk_change_lines, price_changes
 def values(large_shop: psycopg.ClientCursor[Any]) -> Mapping[str, Any]:
     large_shop.execute(CHANGES)
     large_shop.execute(
-        "SELECT min(id) FILTER (WHERE kind = 'price') AS price,"
-        " min(id) FILTER (WHERE kind = 'stock') AS stock FROM bulk_changes"
+        "SELECT p.id AS price, s.id AS stock FROM bulk_changes AS p, bulk_changes AS s"
+        " WHERE p.kind = 'price' AND s.kind = 'stock' ORDER BY p.id, s.id LIMIT 1"
     )
     ((price, stock),) = large_shop.fetchall()
     large_shop.execute("SELECT id FROM products LIMIT 1")

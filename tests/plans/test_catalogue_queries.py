@@ -84,7 +84,14 @@ def test_movements_are_read_in_the_order_of_their_index(
 
 
 # Reads of everything, which say so.
-WHOLE = {"list_low_stock", "check_stock", "check_stock_session", "list_categories", "list_brands"}
+WHOLE = {
+    "list_low_stock",
+    "check_stock",
+    "check_stock_session",
+    "count_sales",
+    "list_categories",
+    "list_brands",
+}
 
 
 @pytest.mark.parametrize("name", sorted({*QUERIES} - WHOLE - {"get_product"}))

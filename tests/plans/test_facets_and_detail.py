@@ -57,11 +57,11 @@ def test_a_page_of_much_reads_its_own_rows_and_no_review(
 
 
 def test_the_primary_image_of_a_listing_comes_from_its_index_alone(explain: Explain) -> None:
-    (plan,) = explain(listing_query((), "newest"), {"limit": 20, "offset": 0})
-    place = plan.text.index("'Index Name': 'product_images_primary_key'")
-    assert plan.text.rindex("'Node Type'", 0, place) == plan.text.rindex(
-        "'Node Type': 'Index Only Scan'", 0, place
-    ), plan.text
+    for plan in explain(listing_query((), "newest"), {}):
+        place = plan.text.index("'Index Name': 'product_images_primary_key'")
+        assert plan.text.rindex("'Node Type'", 0, place) == plan.text.rindex(
+            "'Node Type': 'Index Only Scan'", 0, place
+        ), plan.text
 
 
 OF_VARIANTS = {"product_variants_option_values_key", "product_variants_product_id_id_key"}

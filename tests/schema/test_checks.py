@@ -190,6 +190,8 @@ CHECKS: list[tuple[str, str]] = [
         "UPDATE product_reviews SET is_approved = false, rejection_reason = ' '",
     ),
     ("product_stats_rating_check", "UPDATE product_stats SET rating_count = 6"),
+    ("product_stats_sold_count_check", "UPDATE product_stats SET sold_count = -1"),
+    ("category_paths_depth_check", "UPDATE category_paths SET depth = -1"),
     (
         "stock_movements_change_check",
         f"INSERT INTO stock_movements (product_id, change, reason) VALUES ('{PLAIN}', 0, 'sale')",

@@ -34,6 +34,11 @@ OTHER_INDEXES = {
     "idx_products_search": "USING gin (document) WITH (fastupdate=off)",
     "idx_products_active": "USING btree (created_at DESC, id DESC) "
     "WHERE ((is_active = true) AND (deleted_at IS NULL))",
+    "idx_products_category_id": "USING btree (category_id, created_at DESC, id DESC)",
+    "idx_products_brand_id": "USING btree (brand_id, created_at DESC, id DESC)",
+    "idx_products_price": "USING btree (price, created_at DESC, id DESC)",
+    "idx_products_category_price": "USING btree (category_id, price, created_at DESC, id DESC) "
+    "WHERE ((is_active = true) AND (deleted_at IS NULL))",
     "idx_products_stock": "USING brin (stock_quantity) WHERE (track_inventory = true)",
     "idx_categories_slug": "UNIQUE USING btree (lower((slug)::text))",
     "idx_carts_user_id": "UNIQUE USING btree (user_id)",

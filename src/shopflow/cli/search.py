@@ -12,7 +12,7 @@ from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColum
 from shopflow import settings as settings_module
 from shopflow.cli.output import show_json, show_pairs, show_table
 from shopflow.cli.target import require_running
-from shopflow.products.search.language import Rewritten, ShowProgress
+from shopflow.products.search.language import Rewritten, ShowCount
 from shopflow.products.search.models import SearchLanguage
 from shopflow.products.search.search import Search
 from shopflow.shop import open_shop
@@ -216,7 +216,7 @@ def _with_search(do: Callable[[Search], Awaitable[T]]) -> T:
 
 
 @contextmanager
-def _counter() -> Iterator[ShowProgress]:
+def _counter() -> Iterator[ShowCount]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("products", total=None)

@@ -79,7 +79,7 @@ from shopflow.products.models import (
 from shopflow.products.review_models import Moderation, OwnReview, QueuedReview, Review
 from shopflow.products.review_reading import ReviewSort
 from shopflow.products.search.embedding import Embedding, SemanticSearchError
-from shopflow.products.search.language import Rewritten
+from shopflow.products.search.language import Rewritten, ShowCount
 from shopflow.products.search.models import (
     Found,
     SearchLanguage,
@@ -168,6 +168,7 @@ __all__ = [
     "SearchLanguage",
     "Selection",
     "SemanticSearchError",
+    "ShowCount",
     "ShowProgress",
     "SkuTakenError",
     "SlugTakenError",

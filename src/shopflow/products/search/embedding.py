@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -17,14 +17,13 @@ from shopflow.postgres import roles
 from shopflow.postgres.conninfo import conninfo
 from shopflow.postgres.embedded import Server
 from shopflow.postgres.pool import Pool
-from shopflow.products.search.language import FIRST
+from shopflow.products.search.language import FIRST, ShowCount
 from shopflow.products.search.suggesting import QUERIES
 from shopflow.settings import Settings
 
 # What an HNSW index of `vector` takes.
 MOST_DIMENSIONS = 2000
 BATCH = 100
-ShowProgress = Callable[[int], None]
 _EXTENSION = sql.SQL("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
 _TABLE = sql.SQL(
     """
@@ -124,9 +123,7 @@ async def dimensions_of(connection: AsyncConnection[Any]) -> int:
     return found.dimensions
 
 
-async def embed_products(
-    pool: Pool, model: Embedding, *, progress: ShowProgress | None = None
-) -> int:
+async def embed_products(pool: Pool, model: Embedding, *, progress: ShowCount | None = None) -> int:
     """Have the model make the vectors of listed products that have none of their text now.
 
     In batches, with no transaction open while the model works; may be interrupted and run again.

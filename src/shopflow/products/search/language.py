@@ -20,7 +20,7 @@ from shopflow.text import check_text
 BATCH = 1000
 FIRST = UUID(int=0)
 LONGEST_NAME = 63
-ShowProgress = Callable[[int], None]
+ShowCount = Callable[[int], None]
 
 
 class Rewritten(msgspec.Struct, frozen=True):
@@ -51,7 +51,7 @@ async def get_language(connection: AsyncConnection[Any]) -> SearchLanguage:
 
 
 async def set_language(
-    pool: Pool, language: str, *, progress: ShowProgress | None = None
+    pool: Pool, language: str, *, progress: ShowCount | None = None
 ) -> Rewritten:
     """Have the shop searched in another language, and rewrite all documents in batches.
 
@@ -82,7 +82,7 @@ async def set_language(
 
 
 async def rebuild(
-    pool: Pool, *, batch: int = BATCH, progress: ShowProgress | None = None
+    pool: Pool, *, batch: int = BATCH, progress: ShowCount | None = None
 ) -> Rewritten:
     """Write every document anew that is not as it should be, in batches; return how many.
 

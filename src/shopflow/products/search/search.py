@@ -5,7 +5,7 @@ from __future__ import annotations
 from shopflow.postgres.pool import Pool
 from shopflow.products.filters import EVERYTHING, ProductFilters
 from shopflow.products.search import language, ranking, refreshing, suggesting
-from shopflow.products.search.language import Rewritten, ShowProgress
+from shopflow.products.search.language import Rewritten, ShowCount
 from shopflow.products.search.models import Found, SearchLanguage, Suggestions
 from shopflow.products.search.semantic import Semantic
 from shopflow.products.search.synonyms import Synonyms
@@ -45,11 +45,11 @@ class Search:
         async with self._pool.connection() as connection:
             return await language.get_language(connection)
 
-    async def set_language(self, name: str, *, progress: ShowProgress | None = None) -> Rewritten:
+    async def set_language(self, name: str, *, progress: ShowCount | None = None) -> Rewritten:
         """Have the shop searched in another language; see `language.set_language`."""
         return await language.set_language(self._pool, name, progress=progress)
 
-    async def rebuild(self, *, progress: ShowProgress | None = None) -> Rewritten:
+    async def rebuild(self, *, progress: ShowCount | None = None) -> Rewritten:
         """Write the documents anew that are not as they should be; see `language.rebuild`."""
         return await language.rebuild(self._pool, progress=progress)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from shopflow.postgres.pool import Pool
 from shopflow.products.filters import EVERYTHING, ProductFilters
 from shopflow.products.search import embedding, meaning
-from shopflow.products.search.embedding import Embedding, ShowProgress
+from shopflow.products.search.embedding import Embedding
+from shopflow.products.search.language import ShowCount
 from shopflow.products.search.models import Found
 
 
@@ -23,7 +24,7 @@ class Semantic:
         """Delete the vectors; see `embedding.disable`."""
         await embedding.disable(self._pool)
 
-    async def embed(self, model: Embedding, *, progress: ShowProgress | None = None) -> int:
+    async def embed(self, model: Embedding, *, progress: ShowCount | None = None) -> int:
         """Make the vectors that are missing; see `embedding.embed_products`."""
         return await embedding.embed_products(self._pool, model, progress=progress)
 

@@ -19,7 +19,11 @@ MOST_WORDS = 3
 
 
 async def list_synonyms(connection: AsyncConnection[Any], word: str | None = None) -> list[Synonym]:
-    """Return the synonyms of a word, or all of the shop, by word. Raises nothing of its own."""
+    """Return the synonyms of a word, or all of the shop, by word.
+
+    Raises:
+        InvalidInputError: for a word that cannot be one.
+    """
     asked = None if word is None else _plain(word)
     return await QUERIES["list_synonyms"].rows(connection, Synonym, word=asked)
 
