@@ -15,4 +15,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     # A row without ratings does no harm to an older ShopFlow.
-    pass
+    op.execute("ALTER TABLE product_stats DROP CONSTRAINT product_stats_sold_count_check")
+    op.execute(
+        "ALTER TABLE product_stats ADD CONSTRAINT product_stats_sold_count_check CHECK (sold_count >= 0) NOT VALID"
+    )
