@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -9,6 +10,8 @@ from shopflow.backup.errors import BackupError
 from shopflow.backup.store import Store
 
 DIRECTORY = "catalogue"
+
+Kind: TypeAlias = Literal["full", "incremental", "archive"]
 
 
 class Backup(msgspec.Struct, frozen=True):
@@ -26,6 +29,11 @@ class Backup(msgspec.Struct, frozen=True):
         size: bytes in the store.
         content_size: bytes before compression.
         sha256: of what is in the store, in hexadecimal.
+        kind: full, archive (a full one that is kept longer, §7.1), or incremental: what changed
+            since its parent.
+        parent: the name of the backup that an incremental one builds on.
+        manifest: where its backup_manifest is in the store.
+        encrypted: whether data and manifest are.
     """
 
     name: str
@@ -39,6 +47,10 @@ class Backup(msgspec.Struct, frozen=True):
     size: int
     content_size: int
     sha256: str
+    kind: Kind = "full"
+    parent: str | None = None
+    manifest: str | None = None
+    encrypted: bool = False
 
 
 def add(store: Store, backup: Backup) -> None:
