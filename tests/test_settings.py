@@ -13,6 +13,8 @@ URL = "postgresql://me:hush@db.example/shop"
 
 EXAMPLES = {
     "backup_url": "file:///mnt/backups",
+    "backup_full_at": "23:30",
+    "backup_archive_at": "Monday 04:00",
     "environment": "staging",
     "database_url": URL,
     "schema": "s",
@@ -134,6 +136,9 @@ def test_a_file_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
         ("STATEMENT_TIMEOUT", "-1"),
         ("LOCK_TIMEOUT", "inf"),
         ("SERVER_USER", " "),
+        ("BACKUP_FULL_AT", "24:00"),
+        ("BACKUP_ARCHIVE_AT", "someday 00:00"),
+        ("BACKUP_ARCHIVE_AT", "sunday"),
     ],
 )
 def test_a_value_that_cannot_work_is_refused_by_name(name: str, value: str) -> None:

@@ -39,6 +39,8 @@ SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,49}")
 # A century: longer than any shop, and within what PostgreSQL's times hold.
 LONGEST_DAYS = 36_500
 CURRENCY_CODE = re.compile(r"[A-Z]{3}")
+TIME_OF_DAY = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +54,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     never. Events and dead letters are kept for `event_days`, and for `delivered_event_days` that
     an event was delivered. Best-selling is what sold most in the last `best_selling_days`.
     `backup_url` is the directory, as file:///path, that backups and WAL go to; None for no
-    backups.
+    backups. A full backup is due every day at `backup_full_at` and kept `backup_full_days`, an
+    archive every week at `backup_archive_at` (`never` for none) and kept `backup_archive_days`,
+    an incremental one every `backup_incremental_hours` (0 for never); WAL is kept
+    `backup_wal_days` (§7.1). Their times are in UTC.
     """
 
     environment: Environment = "development"
@@ -81,6 +86,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     event_days: int = 30
     delivered_event_days: int = 7
     backup_url: str | None = None
+    backup_full_at: str = "02:00"
+    backup_full_days: int = 30
+    backup_wal_days: int = 7
+    backup_incremental_hours: int = 0
+    backup_archive_at: str = "sunday 00:00"
+    backup_archive_days: int = 365
     sources: Mapping[str, Source] = msgspec.field(default_factory=dict)
 
     @property
@@ -264,6 +275,19 @@ def _backup_url(value: object) -> str:
     return url.rstrip("/")
 
 
+def _time_of_day(value: object) -> str:
+    if not re.fullmatch(TIME_OF_DAY, str(value)):
+        raise ValueError("must be a time of day in UTC as 02:00")
+    return str(value)
+
+
+def _weekly(value: object) -> str:
+    text = str(value).lower()
+    if text != "never" and not re.fullmatch(rf"(?:{'|'.join(WEEKDAYS)}) {TIME_OF_DAY}", text):
+        raise ValueError("must be a weekday and a time in UTC as 'sunday 00:00', or never")
+    return text
+
+
 def _number(kind: Callable[[str], Any], low: float, high: float) -> Callable[[object], Any]:
     word = "a whole number" if kind is int else "a number"
 
@@ -312,4 +336,10 @@ _PARSERS: Mapping[str, Callable[[object], Any]] = {
     "event_days": _number(int, 1, LONGEST_DAYS),
     "delivered_event_days": _number(int, 1, LONGEST_DAYS),
     "backup_url": _backup_url,
+    "backup_full_at": _time_of_day,
+    "backup_full_days": _number(int, 1, LONGEST_DAYS),
+    "backup_wal_days": _number(int, 1, LONGEST_DAYS),
+    "backup_incremental_hours": _number(int, 0, LONGEST_DAYS * 24),
+    "backup_archive_at": _weekly,
+    "backup_archive_days": _number(int, 1, LONGEST_DAYS),
 }
