@@ -34,6 +34,8 @@ class Backup(msgspec.Struct, frozen=True):
         parent: the name of the backup that an incremental one builds on.
         manifest: where its backup_manifest is in the store.
         encrypted: whether data and manifest are.
+        end_wal: the name of the last WAL segment without which it is not consistent; None in
+            entries of before this was noted.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Backup(msgspec.Struct, frozen=True):
     parent: str | None = None
     manifest: str | None = None
     encrypted: bool = False
+    end_wal: str | None = None
 
 
 def add(store: Store, backup: Backup) -> None:

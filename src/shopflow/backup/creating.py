@@ -13,7 +13,7 @@ import msgspec
 import psycopg
 import zstandard
 
-from shopflow.backup import catalogue
+from shopflow.backup import catalogue, segments
 from shopflow.backup.catalogue import Backup
 from shopflow.backup.errors import BackupError
 from shopflow.backup.store import CHUNK, Store
@@ -25,6 +25,9 @@ from shopflow.settings import Settings
 LEVEL = 3
 # Of backup_label, which PostgreSQL sends first.
 START = re.compile(rb"START WAL LOCATION: \S+ \(file ([0-9A-F]{24})\)")
+# Of backup_manifest, which it sends last; what follows are a checksum and the tar's end.
+END = re.compile(rb'"Timeline": (\d+), "Start-LSN": "[^"]+", "End-LSN": "([0-9A-F]+)/([0-9A-F]+)"')
+TAIL = 64 * 1024
 
 
 class _Cluster(msgspec.Struct, frozen=True):
@@ -43,6 +46,7 @@ class _Stream:
         self._digest = hashlib.sha256()
         self.content_size = self.size = 0
         self.start_wal: str | None = None
+        self._tail = b""
 
     def chunks(self, ended: Callable[[], None]) -> Iterator[bytes]:
         """Yield the chunks; `ended` is called before the last, and may raise."""
@@ -50,12 +54,21 @@ class _Stream:
         while content := self._source.read(CHUNK):
             if not self.content_size and (start := START.search(content)):
                 self.start_wal = start[1].decode()
+            self._tail = (self._tail + content[-TAIL:])[-TAIL:]
             self.content_size += len(content)
             self._moved(len(content))
             if chunk := compressor.compress(content):
                 yield self._counted(chunk)
         ended()
         yield self._counted(compressor.flush())
+
+    def end_wal(self, segment_size: int) -> str | None:
+        """Return the last segment that the backup needs, None when it does not say."""
+        found = END.findall(self._tail)
+        if not found:
+            return None
+        timeline, high, low = found[-1]
+        return segments.before(int(timeline), int(high, 16), int(low, 16), segment_size)
 
     def sha256(self) -> str:
         return self._digest.hexdigest()
@@ -107,6 +120,7 @@ def create(settings: Settings, moved: Callable[[int], None] = lambda _size: None
         size=stream.size,
         content_size=stream.content_size,
         sha256=stream.sha256(),
+        end_wal=stream.end_wal(before.segment_size),
     )
     catalogue.add(store, backup)
     return backup

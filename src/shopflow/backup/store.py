@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
+import msgspec
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore
@@ -13,6 +15,14 @@ from shopflow.errors import ConfigurationError
 from shopflow.settings import Settings
 
 CHUNK = 4 * 1024 * 1024
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """An object of the store: its path, its bytes, and when it was written."""
+
+    path: str
+    size: int
+    modified: datetime
 
 
 class Store:
@@ -79,12 +89,24 @@ class Store:
         Raises:
             BackupError: when the store cannot be read.
         """
+        return [each.path.rpartition("/")[2] for each in self.list_objects(directory)]
+
+    def list_objects(self, directory: str) -> list[Stored]:
+        """Return the objects of a directory, sorted by their paths.
+
+        Raises:
+            BackupError: when the store cannot be read.
+        """
         try:
             found = obstore.list(self._store, directory)
-            paths = [entry["path"] for batch in found for entry in batch]
+            objects = [
+                Stored(entry["path"], entry["size"], entry["last_modified"])
+                for batch in found
+                for entry in batch
+            ]
         except (BaseError, OSError) as error:
             raise BackupError(f"the store {self.url} has no list: {_first(error)}") from error
-        return sorted(path.rpartition("/")[2] for path in paths)
+        return sorted(objects, key=lambda each: each.path)
 
     def delete(self, path: str) -> None:
         """Remove an object; nothing happens when there is none.
