@@ -3,8 +3,25 @@
 from shopflow.backup.catalogue import Backup
 from shopflow.backup.creating import create
 from shopflow.backup.errors import BackupError
+from shopflow.backup.policy import Policy
+from shopflow.backup.pruning import Pruned, prune
 from shopflow.backup.restoring import Restored, restore
+from shopflow.backup.schedule import Done, due
 from shopflow.backup.status import Status, status
 from shopflow.backup.store import Store
 
-__all__ = ["Backup", "BackupError", "Restored", "Status", "Store", "create", "restore", "status"]
+__all__ = [
+    "Backup",
+    "BackupError",
+    "Done",
+    "Policy",
+    "Pruned",
+    "Restored",
+    "Status",
+    "Store",
+    "create",
+    "due",
+    "prune",
+    "restore",
+    "status",
+]

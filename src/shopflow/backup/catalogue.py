@@ -56,13 +56,18 @@ class Backup(msgspec.Struct, frozen=True):
     end_wal: str | None = None
 
 
+def path(name: str) -> str:
+    """Return where the entry of a backup is."""
+    return f"{DIRECTORY}/{name}.json"
+
+
 def add(store: Store, backup: Backup) -> None:
     """Write a backup into the catalogue; only from now on it is one.
 
     Raises:
         BackupError: when one of that name is there, or the store refuses.
     """
-    if not store.put_new(f"{DIRECTORY}/{backup.name}.json", msgspec.json.encode(backup)):
+    if not store.put_new(path(backup.name), msgspec.json.encode(backup)):
         raise BackupError(f"the catalogue has a backup {backup.name} already")
 
 
@@ -72,7 +77,15 @@ def read(store: Store) -> list[Backup]:
     Raises:
         BackupError: when the store cannot be read, or an entry is damaged.
     """
-    return [_read(store, name) for name in store.names(DIRECTORY)]
+    found = []
+    for name in store.names(DIRECTORY):
+        try:
+            found.append(_read(store, name))
+        except BackupError:
+            # One that is being removed meanwhile is none.
+            if name in store.names(DIRECTORY):
+                raise
+    return found
 
 
 def _read(store: Store, name: str) -> Backup:

@@ -14,7 +14,7 @@ import psycopg
 import zstandard
 
 from shopflow.backup import catalogue, segments
-from shopflow.backup.catalogue import Backup
+from shopflow.backup.catalogue import Backup, Kind
 from shopflow.backup.errors import BackupError
 from shopflow.backup.store import CHUNK, Store
 from shopflow.postgres.embedded import Server
@@ -79,7 +79,9 @@ class _Stream:
         return chunk
 
 
-def create(settings: Settings, moved: Callable[[int], None] = lambda _size: None) -> Backup:
+def create(
+    settings: Settings, moved: Callable[[int], None] = lambda _size: None, *, kind: Kind = "full"
+) -> Backup:
     """Make a full backup of the embedded server while it runs, and return its catalogue entry.
 
     It is streamed: nothing is kept on this machine, and a few chunks of 4 MB in memory. Waits
@@ -89,12 +91,17 @@ def create(settings: Settings, moved: Callable[[int], None] = lambda _size: None
     Args:
         settings: whose server, and `backup_url`.
         moved: told the bytes read from the server, as they come.
+        kind: full or archive.
 
     Raises:
         ConfigurationError: when no store is set.
         BackupError: when the server does not archive, pg_basebackup fails or the store refuses.
         ServerError: when there is no server.
     """
+    if kind == "incremental":
+        raise BackupError(
+            "incremental backups cannot be made yet: set backup_incremental_hours = 0"
+        )
     store, server = Store(settings), Server(settings)
     before = _look(server)
     if before.archive_mode == "off":
@@ -120,6 +127,7 @@ def create(settings: Settings, moved: Callable[[int], None] = lambda _size: None
         size=stream.size,
         content_size=stream.content_size,
         sha256=stream.sha256(),
+        kind=kind,
         end_wal=stream.end_wal(before.segment_size),
     )
     catalogue.add(store, backup)

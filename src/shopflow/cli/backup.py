@@ -19,6 +19,8 @@ app = cyclopts.App(
     name="backup",
     help="Back the embedded server up into `SHOPFLOW_BACKUP_URL`, as file:///path.",
 )
+for _name in ("keep", "prune", "due"):
+    app.command(f"shopflow.cli.backup_policy:{_name}", name=_name)
 
 
 @app.command(name="create")
