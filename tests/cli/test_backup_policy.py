@@ -45,8 +45,14 @@ def test_a_shop_that_serves_is_backed_up(inside: Run) -> None:
                     1,
                     "error: no such backup: other\n",
                 )
+                shown = inside("backup", "status", **given)
+                assert shown.returncode == 0, shown.stdout
+                assert "lost if the data vanished  at most " in shown.stdout
                 serving.send_signal(signal.SIGINT)
                 assert serving.wait(timeout=60) == 0
+                stopped = inside("backup", "status", **given)
+                assert stopped.returncode == 1
+                assert "lost if the data vanished  unknown" in stopped.stdout
             finally:
                 serving.kill()
                 server.stop()

@@ -1,4 +1,4 @@
-"""`shopflow backup keep`, `prune` and `due`: what stays, what goes, and what is to do now."""
+"""`shopflow backup status`, `keep`, `prune` and `due`: how it stands, what stays, what is to do."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,9 +12,45 @@ from shopflow import settings as settings_module
 from shopflow.backup import Policy, Pruned, Store, keeping
 from shopflow.backup import due as do_due
 from shopflow.backup import prune as do_prune
+from shopflow.backup import status as read_status
 from shopflow.cli.output import show_json, show_pairs, show_table, tell
 from shopflow.cli.target import require_running
 from shopflow.errors import ServerError
+
+
+def status(*, json: bool = False) -> int:
+    """Show where a restore can go and what would be lost now; exit code 1 when something is wrong.
+
+    Without a server that runs it shows what the store tells; what nobody can know is `unknown`.
+
+    Args:
+        json: print a JSON object.
+    """
+    found = read_status(settings_module.load())
+    if json:
+        show_json(found)
+        return 1 if found.problems else 0
+    window = f"{found.restores_from} to {found.restores_to or 'unknown'}"
+    rto = f"{found.rto_seconds:g} s, by {found.rto_from}" if found.rto_seconds else "unknown"
+    show_pairs(
+        [
+            ("backups", found.backups),
+            ("last backup", found.last_backup or "none"),
+            ("restores to any time", window if found.restores_from else "none"),
+            ("last archived", found.last_archived or "nothing"),
+            ("waiting", "unknown" if found.waiting is None else found.waiting),
+            ("oldest wait", found.oldest_wait),
+            (
+                "lost if the data vanished",
+                "unknown"
+                if found.rpo_seconds is None
+                else f"at most {found.rpo_seconds:g} s (RPO)",
+            ),
+            ("predicted restore", f"{rto} (RTO)"),
+            *(("problem", each) for each in found.problems),
+        ]
+    )
+    return 1 if found.problems else 0
 
 
 def keep(name: str, /, *, off: bool = False) -> None:
