@@ -3,6 +3,7 @@
 from shopflow.backup.catalogue import Backup
 from shopflow.backup.creating import create
 from shopflow.backup.errors import BackupError
+from shopflow.backup.fresh import require_fresh
 from shopflow.backup.policy import Policy
 from shopflow.backup.pruning import Pruned, prune
 from shopflow.backup.restoring import Restored, restore
@@ -22,6 +23,7 @@ __all__ = [
     "create",
     "due",
     "prune",
+    "require_fresh",
     "restore",
     "status",
 ]

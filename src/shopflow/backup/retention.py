@@ -83,7 +83,7 @@ def whole(backups: Iterable[Backup]) -> list[Backup]:
 
 
 def segment_of(path: str) -> str | None:
-    """Return the name of the WAL segment that an archived file is, or belongs to, if any."""
+    """Return the name of the WAL segment that an archived file is, or is called after, if any."""
     found = segments.NAME.match(path.rpartition("/")[2])
     return found[0] if found else None
 

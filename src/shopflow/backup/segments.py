@@ -4,8 +4,16 @@ import re
 from collections.abc import Iterable
 
 NAME = re.compile(r"[0-9A-F]{24}")
+# As archived, compressed or not; a backup's label and what is not whole are called after one.
+ARCHIVED = re.compile(r"([0-9A-F]{24})(?!\.partial|\.[0-9A-F]{8}\.backup)(?:\..*)?")
 # A segment's name counts within what four bytes of a position address.
 SPAN = 2**32
+
+
+def of_file(path: str) -> str | None:
+    """Return the name of the segment that an archived file is, None when it is another thing."""
+    found = ARCHIVED.fullmatch(path.rpartition("/")[2])
+    return found[1] if found else None
 
 
 def first_missing(archived: Iterable[str], start: str, size: int) -> str | None:

@@ -108,7 +108,7 @@ def assess(
         now: the time.
         drilled: the last drill.
     """
-    wal = {name: each for each in archived if (name := retention.segment_of(each.path))}
+    wal = {name: each for each in archived if (name := segments.of_file(each.path))}
     good = retention.whole(backups)
     newest = max((each.modified for each in wal.values()), default=None)
     rpo = archiver.unarchived(live) if live else None
