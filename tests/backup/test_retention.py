@@ -240,7 +240,11 @@ def test_content_without_an_entry_goes_after_a_day() -> None:
         Stored("base/killed", 1, world.now - 25 * HOUR),
         Stored("base/at work", 1, world.now - 23 * HOUR),
     ]
-    assert world.plan().orphans == ("base/killed",)
+    world.wal += [
+        Stored(f"wal/{each}", 1, world.now - 25 * HOUR)
+        for each in (f".{name(1, 99)}.4711", f"{name(1, 99)}.gz#1")
+    ]
+    assert world.plan().orphans == ("base/killed", world.wal[-2].path, world.wal[-1].path)
 
 
 def test_without_a_catalogue_nothing_is_removed() -> None:

@@ -74,6 +74,11 @@ def test_an_incremental_one_is_due_some_hours_after_any_backup() -> None:
     second = made(SUNDAY + 32 * HOUR, "incremental", parent=full.name)
     assert wanted([full, second], EVERY_SIX_HOURS, SUNDAY + 37 * HOUR) is None
     assert wanted([full, second], EVERY_SIX_HOURS, SUNDAY + 51 * HOUR) == "full"
+    # It does not build on an archive.
+    archive = made(SUNDAY, "archive")
+    assert wanted([archive], EVERY_SIX_HOURS, SUNDAY + 9 * HOUR) is None
+    saturday = made(SUNDAY - 22 * HOUR)
+    assert wanted([saturday, archive], EVERY_SIX_HOURS, SUNDAY + 9 * HOUR) == "incremental"
     # What it builds on is gone: it is none.
     assert wanted([second], EVERY_SIX_HOURS, SUNDAY + 33 * HOUR) == "full"
 

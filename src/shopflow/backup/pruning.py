@@ -18,7 +18,7 @@ class Pruned(msgspec.Struct, frozen=True):
     Attributes:
         backups: names of backups.
         wal: how many files of archived WAL.
-        orphans: paths of content that no backup had.
+        orphans: paths of content that no backup had, and of WAL that was not written whole.
         size: bytes of all of it.
         kept: the names of the backups that stay, and why.
     """

@@ -1,5 +1,6 @@
 """What may be removed from the store: a pure rule of what is there, the policy and the time."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -12,6 +13,8 @@ from shopflow.backup.store import Stored
 
 # A backup's content is there before its entry: until it is as old, one may be at work on it.
 ORPHANED_AFTER = timedelta(days=1)
+# What a segment is called in a directory until it is whole, and stays when its process is killed.
+UNFINISHED = re.compile(r"\.|.*#[0-9]+$")
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -20,7 +23,7 @@ class Plan(msgspec.Struct, frozen=True):
     Attributes:
         backups: what builds on another before that other.
         wal: paths of archived WAL.
-        orphans: paths of content that no backup has.
+        orphans: paths of content that no backup has, and of WAL that was not written whole.
         kept: the names of the backups that stay, and why.
     """
 
@@ -66,8 +69,11 @@ def plan(
         wal=_unneeded(wal, staying, anchors, window),
         orphans=tuple(
             each.path
-            for each in base
-            if each.path not in contents and now - each.modified > ORPHANED_AFTER
+            for each in (
+                *(each for each in base if each.path not in contents),
+                *(each for each in wal if UNFINISHED.match(each.path.rpartition("/")[2])),
+            )
+            if now - each.modified > ORPHANED_AFTER
         ),
         kept=kept,
     )

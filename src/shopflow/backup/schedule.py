@@ -84,9 +84,12 @@ def wanted(backups: Sequence[Backup], policy: Policy, now: datetime) -> Kind | N
         or any(backup.started_at.astimezone(UTC).date() == since.date() for backup in archives)
     ):
         return "full"
-    newest = retention.whole(backups)[-1:]
-    if policy.incremental_every is not None and any(
-        now - backup.started_at >= policy.incremental_every for backup in newest
+    whole = retention.whole(backups)
+    # It builds on what is no archive, which may lie where reading is slow.
+    if (
+        policy.incremental_every is not None
+        and any(backup.kind != "archive" for backup in whole)
+        and now - whole[-1].started_at >= policy.incremental_every
     ):
         return "incremental"
     return None
