@@ -10,6 +10,7 @@ import psycopg
 from shopflow.backup import catalogue, retention
 from shopflow.backup.catalogue import Backup, Kind
 from shopflow.backup.creating import create
+from shopflow.backup.errors import BackupError
 from shopflow.backup.policy import DAY, Policy
 from shopflow.backup.pruning import Pruned, prune
 from shopflow.backup.store import Store
@@ -57,22 +58,32 @@ def due(
     with _alone(settings) as alone:
         if not alone:
             return Done(busy=True)
-        made = None
         try:
-            kind = wanted(catalogue.read(store), policy, now)
-            if kind is not None:
-                report(f"{'an' if kind != 'full' else 'a'} {kind} backup is due")
-                made = create(settings, moved, kind=kind)
-        finally:
-            pruned = prune(store, policy, now=now)
-        return Done(busy=False, made=made, pruned=pruned)
+            made = _make(settings, wanted(catalogue.read(store), policy, now), report, moved)
+        except BackupError:
+            # What is too old may be what fills the store.
+            prune(store, policy, now=now)
+            raise
+        return Done(busy=False, made=made, pruned=prune(store, policy, now=now))
+
+
+def _make(
+    settings: Settings,
+    kind: Kind | None,
+    report: Callable[[str], None],
+    moved: Callable[[int], None],
+) -> Backup | None:
+    if kind is None:
+        return None
+    report(f"{'an' if kind != 'full' else 'a'} {kind} backup is due")
+    return create(settings, moved, kind=kind)
 
 
 def wanted(backups: Sequence[Backup], policy: Policy, now: datetime) -> Kind | None:
     """Return the kind of backup that is due at `now`, None when none is.
 
-    The archive is the full backup of its day. One that was missed is made later, but a new shop
-    begins with a full one.
+    The archive is the full backup of its day. One that was missed is made later, but a shop that
+    has no backup from before it begins with a full one.
     """
     full = [backup for backup in backups if backup.kind != "incremental"]
     if _archive_due(full, policy, now):
