@@ -13,6 +13,7 @@ URL = "postgresql://me:hush@db.example/shop"
 
 EXAMPLES = {
     "backup_url": "s3://bucket/some/prefix",
+    "backup_key": "AGE-SECRET-KEY-1HUSH",
     "backup_storage_class": "STANDARD_IA",
     "backup_archive_storage_class": "DEEP_ARCHIVE",
     "environment": "staging",

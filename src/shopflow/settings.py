@@ -57,7 +57,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `backup_url` is the directory, as file:///path, or the bucket, as s3://bucket/prefix, that
     backups and WAL go to; None for no backups. On S3, `backup_storage_class` is the storage class
     of full and incremental backups, None for the bucket's own, and `backup_archive_storage_class`
-    that of archives.
+    that of archives. `backup_key`, or the only line of `backup_key_file`, is the age identity
+    that backups and WAL are encrypted with; None for no encryption.
     """
 
     environment: Environment = "development"
@@ -88,6 +89,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     backup_url: str | None = None
     backup_storage_class: str | None = None
     backup_archive_storage_class: str = "GLACIER_IR"
+    backup_key: str | None = None
+    backup_key_file: Path | None = None
     sources: Mapping[str, Source] = msgspec.field(default_factory=dict)
 
     @property
@@ -104,7 +107,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.schema}, public, pg_temp"
 
     def shown(self) -> dict[str, tuple[str, Source]]:
-        """Return each setting as text with where it came from; the URL without its password."""
+        """Return each setting as text with where it came from, without a secret."""
         return {
             field: (_shown(field, getattr(self, field)), self.sources.get(field, "default"))
             for field in self.__struct_fields__
@@ -216,6 +219,8 @@ def _from_file(environ: Mapping[str, str], file: Path | None) -> dict[str, tuple
 def _shown(field: str, value: object) -> str:
     if value is None:
         return "not set"
+    if field == "backup_key":
+        return "set"
     return without_password(str(value)) if field == "database_url" else str(value)
 
 
@@ -223,7 +228,11 @@ def _parsed(key: str, value: object, source: Source) -> Any:
     try:
         return _PARSERS[key](value)
     except (ValueError, TypeError) as error:
-        shown = "" if key == "database_url" else f", not {without_password(str(value))!r}"
+        shown = (
+            ""
+            if key in {"database_url", "backup_key"}
+            else f", not {without_password(str(value))!r}"
+        )
         raise ConfigurationError(f"{key} ({source}): {error}{shown}") from None
 
 
@@ -271,6 +280,12 @@ def _backup_url(value: object) -> str:
     if not (BACKUP_DIRECTORY.match(url) or BUCKET.match(url)):
         raise ValueError("must be a directory as file:///path, or as s3://bucket/prefix")
     return url
+
+
+def _backup_key(value: object) -> str:
+    if not str(value).startswith("AGE-SECRET-KEY-1"):
+        raise ValueError("must be AGE-SECRET-KEY-1…; shopflow backup new-key makes one")
+    return str(value)
 
 
 def _storage_class(value: object) -> str:
@@ -329,4 +344,6 @@ _PARSERS: Mapping[str, Callable[[object], Any]] = {
     "backup_url": _backup_url,
     "backup_storage_class": _storage_class,
     "backup_archive_storage_class": _storage_class,
+    "backup_key": _backup_key,
+    "backup_key_file": lambda value: Path(str(value)).expanduser().absolute(),
 }
