@@ -10,6 +10,7 @@ from shopflow.backup.restoring import Restored, restore
 from shopflow.backup.schedule import Done, due
 from shopflow.backup.status import Status, status
 from shopflow.backup.store import Store
+from shopflow.backup.verifying import Verified, verify
 
 __all__ = [
     "Backup",
@@ -20,10 +21,12 @@ __all__ = [
     "Restored",
     "Status",
     "Store",
+    "Verified",
     "create",
     "due",
     "prune",
     "require_fresh",
     "restore",
     "status",
+    "verify",
 ]

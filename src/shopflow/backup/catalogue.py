@@ -8,6 +8,7 @@ import msgspec
 
 from shopflow.backup.errors import BackupError
 from shopflow.backup.store import Store
+from shopflow.errors import NotFoundError
 
 DIRECTORY = "catalogue"
 
@@ -67,7 +68,11 @@ def add(store: Store, backup: Backup) -> None:
     Raises:
         BackupError: when one of that name is there, or the store refuses.
     """
-    if not store.put_new(path(backup.name), msgspec.json.encode(backup)):
+    entry = msgspec.json.encode(backup)
+    # It is ours when S3 wrote it and the answer was lost.
+    if not store.put_new(path(backup.name), entry) and (
+        b"".join(store.get(path(backup.name))) != entry
+    ):
         raise BackupError(f"the catalogue has a backup {backup.name} already")
 
 
@@ -117,3 +122,33 @@ def choose(backups: Sequence[Backup], target: datetime | None) -> Backup:
             f" {ordered[0].finished_at.isoformat()}"
         )
     return usable[-1]
+
+
+def chain(backups: Sequence[Backup], backup: Backup) -> list[Backup]:
+    """Return what a restore of `backup` needs: the full one first, `backup` last.
+
+    Raises:
+        BackupError: when one of them is not in the catalogue any more.
+    """
+    found, named = [backup], {each.name: each for each in backups}
+    while (parent := found[0].parent) is not None:
+        if parent not in named:
+            raise BackupError(
+                f"the incremental backup {found[0].name} needs {parent}, which is not in the"
+                " catalogue: bring its entry back, or restore to a time before"
+                f" {backup.finished_at.isoformat()}"
+            )
+        found.insert(0, named[parent])
+    return found
+
+
+def named(backups: Sequence[Backup], name: str) -> Backup:
+    """Return the backup of that name.
+
+    Raises:
+        NotFoundError: when there is none.
+    """
+    for backup in backups:
+        if backup.name == name:
+            return backup
+    raise NotFoundError("backup", name)

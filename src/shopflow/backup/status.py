@@ -152,12 +152,8 @@ def _predicted(
     """Return how many seconds a restore takes, and what says so."""
     if not good:
         return None, None
-    by_name = {backup.name: backup for backup in good}
-    newest: Backup | None = good[-1]
-    start, segment_size, size = good[-1].start_wal, good[-1].segment_size, 0
-    while newest is not None:
-        size += newest.content_size
-        newest = by_name[newest.parent] if newest.parent else None
+    start, segment_size = good[-1].start_wal, good[-1].segment_size
+    size = sum(backup.content_size for backup in catalogue.chain(good, good[-1]))
     after = sum(1 for name in wal if name[8:] >= start[8:])
     seconds = predict_rto(size, after * segment_size).total_seconds()
     if drilled is None or drilled.measured_rto is None:
