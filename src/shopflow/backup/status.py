@@ -119,7 +119,9 @@ def assess(
         last_backup=good[-1].finished_at if good else None,
         last_archived=newest,
         restores_from=restores_from,
-        restores_to=now - rpo if restores_from is not None and rpo is not None else None,
+        restores_to=(
+            max(now - rpo, restores_from) if restores_from is not None and rpo is not None else None
+        ),
         waiting=live.waiting if live else None,
         oldest_wait=live.now - live.waiting_since if live and live.waiting_since else None,
         rpo_seconds=round(rpo.total_seconds(), 3) if rpo is not None else None,
