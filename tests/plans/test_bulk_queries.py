@@ -11,7 +11,7 @@ import pytest
 from shopflow.products.bulk.reading import QUERIES
 from tests.plans.conftest import Explain
 
-pytestmark = pytest.mark.plans
+pytestmark = [pytest.mark.plans, pytest.mark.xdist_group("plans")]
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 # Of every product: to read them all for a batch would be the mistake.
