@@ -28,7 +28,7 @@ run: setup
 
 test: setup check
 	@echo "== tests, against a real PostgreSQL"
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(BIN)/pytest -n 2
 
 setup: $(VENV)/.ready
 

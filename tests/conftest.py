@@ -13,6 +13,7 @@ import psutil
 import psycopg
 import pytest
 from psycopg import sql
+from xdist.scheduler import LoadScopeScheduling
 
 import shopflow
 from shopflow import Shop
@@ -33,7 +34,21 @@ temp_file_limit = 1GB
 MEMORY_DISK = Path("/dev/shm")  # noqa: S108 mkdtemp makes the directories
 ORDINARY_DISK = Path("/tmp")  # noqa: S108
 MEMORY_NEEDED = 4 * 1024**3
+# Tests that share what takes a minute to make go to one of pytest's workers.
+TOGETHER = ("tests/plans/", "tests/bench/", "tests/backup/")
 _numbers = itertools.count(1)
+
+
+class Scheduler(LoadScopeScheduling):
+    """Gives the tests of a package of TOGETHER to one worker, and every other test to any."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((each for each in TOGETHER if nodeid.startswith(each)), nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduler:
+    """Called by pytest-xdist."""
+    return Scheduler(config, log)
 
 
 @contextmanager

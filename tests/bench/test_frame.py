@@ -156,7 +156,6 @@ def test_machine_says_what_it_is() -> None:
 
 
 @pytest.mark.acceptance
-@pytest.mark.xdist_group("bench")
 @pytest.mark.parametrize("name", BENCHES)
 def test_each_benchmark_runs_at_tiny_scale(name: str, tmp_path: Path, kept: Path) -> None:
     file = tmp_path / "outcome.json"

@@ -37,7 +37,7 @@ def large_template(
 ) -> Iterator[str]:
     """The name of a database with the shop; nobody connects to it.
 
-    It takes a minute: by their group, all tests that use it run in one of pytest's workers.
+    It takes a minute, so that all tests that use it run in one of pytest's workers.
     """
     with new_database(admin, test_server, template=template_database) as settings:
         with psycopg.connect(conninfo(settings), autocommit=True) as connection:

@@ -10,7 +10,7 @@ import pytest
 from shopflow.users.limiting import QUERIES
 from tests.plans.conftest import Explain
 
-pytestmark = [pytest.mark.plans, pytest.mark.xdist_group("plans")]
+pytestmark = pytest.mark.plans
 
 ACCOUNTS = b"""
 INSERT INTO user_sessions (user_id, refresh_token_hash, expires_at)

@@ -12,7 +12,7 @@ from shopflow.products.detail import QUERIES
 from shopflow.products.review_reading import ReviewSort, review_query
 from tests.plans.conftest import Explain
 
-pytestmark = [pytest.mark.plans, pytest.mark.xdist_group("plans")]
+pytestmark = pytest.mark.plans
 
 SMALL = {"categories", "brands"}
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -21,7 +21,7 @@ from shopflow.promotions.coupons import QUERIES as PROMOTIONS
 from shopflow.shipping.editing import QUERIES as SHIPPING
 from tests.plans.conftest import Explain
 
-pytestmark = [pytest.mark.plans, pytest.mark.xdist_group("plans")]
+pytestmark = pytest.mark.plans
 
 # So few rows, in any shop, that reading them all is the best plan.
 SMALL = {

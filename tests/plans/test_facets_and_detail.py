@@ -14,7 +14,7 @@ from shopflow.products.filters import ProductFilters
 from shopflow.products.listing import listing_query
 from tests.plans.conftest import Explain
 
-pytestmark = [pytest.mark.plans, pytest.mark.xdist_group("plans")]
+pytestmark = pytest.mark.plans
 
 # So few rows that reading them all is the best plan.
 SMALL = {"categories", "brands"}

@@ -17,7 +17,7 @@ from shopflow.settings import Settings
 from tests.conftest import new_database
 from tests.plans.conftest import Explain
 
-pytestmark = [pytest.mark.plans, pytest.mark.xdist_group("plans")]
+pytestmark = pytest.mark.plans
 
 # A fifth of all products has one word, a thousandth another; and what is popular.
 PRODUCTS = """
