@@ -6,5 +6,17 @@ from shopflow.backup.errors import BackupError
 from shopflow.backup.restoring import Restored, restore
 from shopflow.backup.status import Status, status
 from shopflow.backup.store import Store
+from shopflow.backup.verifying import Verified, verify
 
-__all__ = ["Backup", "BackupError", "Restored", "Status", "Store", "create", "restore", "status"]
+__all__ = [
+    "Backup",
+    "BackupError",
+    "Restored",
+    "Status",
+    "Store",
+    "Verified",
+    "create",
+    "restore",
+    "status",
+    "verify",
+]

@@ -8,6 +8,7 @@ import msgspec
 
 from shopflow.backup.errors import BackupError
 from shopflow.backup.store import Store
+from shopflow.errors import NotFoundError
 
 DIRECTORY = "catalogue"
 
@@ -34,6 +35,8 @@ class Backup(msgspec.Struct, frozen=True):
         parent: the name of the backup that an incremental one builds on.
         manifest: where its backup_manifest is in the store.
         encrypted: whether data and manifest are.
+        end_wal: the name of the last WAL segment without which it is not consistent; None in
+            entries of before this was noted.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Backup(msgspec.Struct, frozen=True):
     parent: str | None = None
     manifest: str | None = None
     encrypted: bool = False
+    end_wal: str | None = None
 
 
 def add(store: Store, backup: Backup) -> None:
@@ -59,7 +63,9 @@ def add(store: Store, backup: Backup) -> None:
     Raises:
         BackupError: when one of that name is there, or the store refuses.
     """
-    if not store.put_new(f"{DIRECTORY}/{backup.name}.json", msgspec.json.encode(backup)):
+    path, entry = f"{DIRECTORY}/{backup.name}.json", msgspec.json.encode(backup)
+    # It is ours when S3 wrote it and the answer was lost.
+    if not store.put_new(path, entry) and b"".join(store.get(path)) != entry:
         raise BackupError(f"the catalogue has a backup {backup.name} already")
 
 
@@ -101,3 +107,33 @@ def choose(backups: Sequence[Backup], target: datetime | None) -> Backup:
             f" {ordered[0].finished_at.isoformat()}"
         )
     return usable[-1]
+
+
+def chain(backups: Sequence[Backup], backup: Backup) -> list[Backup]:
+    """Return what a restore of `backup` needs: the full one first, `backup` last.
+
+    Raises:
+        BackupError: when one of them is not in the catalogue any more.
+    """
+    found, named = [backup], {each.name: each for each in backups}
+    while (parent := found[0].parent) is not None:
+        if parent not in named:
+            raise BackupError(
+                f"the incremental backup {found[0].name} needs {parent}, which is not in the"
+                " catalogue: bring its entry back, or restore to a time before"
+                f" {backup.finished_at.isoformat()}"
+            )
+        found.insert(0, named[parent])
+    return found
+
+
+def named(backups: Sequence[Backup], name: str) -> Backup:
+    """Return the backup of that name.
+
+    Raises:
+        NotFoundError: when there is none.
+    """
+    for backup in backups:
+        if backup.name == name:
+            return backup
+    raise NotFoundError("backup", name)

@@ -11,9 +11,10 @@ from psycopg.conninfo import make_conninfo
 
 from shopflow.backup import catalogue, recovery, segments
 from shopflow.backup.catalogue import Backup
+from shopflow.backup.encryption import key_of
 from shopflow.backup.errors import BackupError
 from shopflow.backup.store import Store
-from shopflow.backup.unpacking import unpack
+from shopflow.backup.unpacking import materialise
 from shopflow.errors import InvalidInputError, ServerError
 from shopflow.postgres import cluster, pgpass, postmaster, server_user, wal_archive
 from shopflow.postgres.cluster import DATABASE, SUPERUSER
@@ -71,7 +72,9 @@ def restore(
     """
     _check_input(to, at)
     store = Store(settings)
-    backup = catalogue.choose(catalogue.read(store), at)
+    key, backups = key_of(settings), catalogue.read(store)
+    backup = catalogue.choose(backups, at)
+    chain = catalogue.chain(backups, backup)
     _check_wal(store, backup)
     new = msgspec.structs.replace(
         settings,
@@ -87,7 +90,7 @@ def restore(
         home.make_directories(account)
         report(f"unpacking backup {backup.name}")
         with home.unfinished("restore", account) as directory:
-            unpack(store, backup, directory / "data", account)
+            materialise(store, chain, directory / "data", account, key)
             _verify(server, directory / "data")
             hba = recovery.configure(
                 directory / "data", home, account, wal_archive.directory(store.url), at

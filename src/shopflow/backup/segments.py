@@ -28,8 +28,15 @@ def first_missing(archived: Iterable[str], start: str, size: int) -> str | None:
     last = max((number for number in numbers if number >= first), default=first)
     missing = (number for number in range(first, last + 1) if number not in numbers)
     number = next(missing, None)
-    if number is None:
-        return None
+    return None if number is None else _name(timeline, number, size)
+
+
+def before(timeline: int, high: int, low: int, size: int) -> str:
+    """Return the name of the segment that ends at, or holds, the position `high`/`low`."""
+    return _name(f"{timeline:08X}", (high * SPAN + low - 1) // size, size)
+
+
+def _name(timeline: str, number: int, size: int) -> str:
     high, low = divmod(number, SPAN // size)
     return f"{timeline}{high:08X}{low:08X}"
 

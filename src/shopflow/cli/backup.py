@@ -17,15 +17,19 @@ from shopflow.errors import InvalidInputError, ServerError
 
 app = cyclopts.App(
     name="backup",
-    help="Back the embedded server up into `SHOPFLOW_BACKUP_URL`, as file:///path.",
+    help="Back the embedded server up into `SHOPFLOW_BACKUP_URL`, as file:///path or s3://bucket.",
 )
+for _name in ("show", "verify", "new-key"):
+    app.command(f"shopflow.cli.backup_storage:{_name.replace('-', '_')}", name=_name)
 
 
 @app.command(name="create")
-def create_backup(*, json: bool = False) -> None:
-    """Make a full backup while the shop runs; waits until the WAL that it needs is archived.
+def create_backup(*, kind: catalogue.Kind = "full", json: bool = False) -> None:
+    """Make a backup while the shop runs; waits until the WAL that it needs is archived.
 
     Args:
+        kind: full, incremental (what changed since the newest other one), or archive (a full one
+            that is kept longer, on S3 in a storage class of its own).
         json: print the catalogue's entry as a JSON object.
     """
     settings = settings_module.load()
@@ -35,7 +39,7 @@ def create_backup(*, json: bool = False) -> None:
     columns = (TextColumn("{task.description}"), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("backing up", total=None)
-        made = create(settings, lambda size: progress.advance(task, size))
+        made = create(settings, lambda size: progress.advance(task, size), kind=kind)
     if json:
         show_json(made)
     else:
@@ -54,9 +58,12 @@ def list_backups(*, json: bool = False) -> None:
         show_json(found)
         return
     show_table(
-        ("name", "restores from", "bytes", "content"),
+        ("name", "kind", "restores from", "bytes", "content"),
         (
-            (each.name, each.finished_at.isoformat(), str(each.size), str(each.content_size))
+            (
+                *(each.name, each.kind, each.finished_at.isoformat()),
+                *(str(each.size), str(each.content_size)),
+            )
             for each in found
         ),
     )
