@@ -60,11 +60,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     backups and WAL go to; None for no backups. On S3, `backup_storage_class` is the storage class
     of full and incremental backups, None for the bucket's own, and `backup_archive_storage_class`
     that of archives. `backup_key`, or the only line of `backup_key_file`, is the age identity
-    that backups and WAL are encrypted with; None for no encryption.
-    A full backup is due every day at `backup_full_at` and kept `backup_full_days`, an
-    archive every week at `backup_archive_at` (`never` for none) and kept `backup_archive_days`,
-    an incremental one every `backup_incremental_hours` (0 for never); WAL is kept
-    `backup_wal_days` (§7.1). Their times are in UTC.
+    that backups and WAL are encrypted with; None for no encryption. A full backup is due every
+    day at `backup_full_at` and kept `backup_full_days`, an archive every week at
+    `backup_archive_at` (`never` for none) and kept `backup_archive_days`, an incremental one every
+    `backup_incremental_hours` (0 for never); WAL is kept `backup_wal_days` (§7.1). Their times are
+    in UTC.
     """
 
     environment: Environment = "development"

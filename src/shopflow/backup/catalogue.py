@@ -70,8 +70,9 @@ def add(store: Store, backup: Backup) -> None:
     """
     entry = msgspec.json.encode(backup)
     # It is ours when S3 wrote it and the answer was lost.
-    if not store.put_new(path(backup.name), entry) and (
-        b"".join(store.get(path(backup.name))) != entry
+    if (
+        not store.put_new(path(backup.name), entry)
+        and b"".join(store.get(path(backup.name))) != entry
     ):
         raise BackupError(f"the catalogue has a backup {backup.name} already")
 
