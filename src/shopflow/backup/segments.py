@@ -8,6 +8,13 @@ NAME = re.compile(r"[0-9A-F]{24}")
 SPAN = 2**32
 
 
+def archived_name(found: str) -> str:
+    """Return PostgreSQL's name of an archived file: without what tells how it is packed."""
+    for suffix in (".age", ".zst", ".gz"):
+        found = found.removesuffix(suffix)
+    return found
+
+
 def first_missing(archived: Iterable[str], start: str, size: int) -> str | None:
     """Return the first segment that is missing between `start` and the last of its timeline.
 
