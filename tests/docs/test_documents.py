@@ -213,7 +213,6 @@ def test_how_to_store_backups(workplace: dict[str, str]) -> None:
     assert len(re.findall(r"^20\S+\t\d+\twhole$", seen, re.MULTILINE)) == 3
     assert re.search(r"^kind +archive$", seen, re.MULTILINE)
     assert re.search(r"^encrypted +True$", seen, re.MULTILINE)
-    assert f" {workplace['SHOPFLOW_HOME']}-from-s3\n" in seen
 
 
 def test_how_to_list_products(workplace: dict[str, str]) -> None:

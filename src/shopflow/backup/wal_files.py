@@ -38,8 +38,7 @@ class WalFiles:
             BackupError: when another one of that name is there, or the store refuses.
         """
         target = f"{name}{self._suffix}"
-        known = self._look() if self._objects is None else self._objects
-        found = known.get(name, target)
+        found = self._known().get(name, target)
         # It may be there by another name, from before a key was set or taken away.
         new = found == target and self._store.put_new(
             f"{DIRECTORY}/{target}", self._packed(content)
@@ -56,7 +55,7 @@ class WalFiles:
         Raises:
             BackupError: when it cannot be read.
         """
-        found = (self._objects or {}).get(name) or self._look().get(name)
+        found = self._known().get(name) or self._look().get(name)
         return None if found is None else self._read(found)
 
     def rehearse(self) -> None:
@@ -67,7 +66,10 @@ class WalFiles:
 
     def following(self, name: str, count: int) -> list[str]:
         """Return the next files after `name` that were there when we looked last."""
-        return sorted(other for other in self._objects or () if other > name)[:count]
+        return sorted(other for other in self._known() if other > name)[:count]
+
+    def _known(self) -> Mapping[str, str]:
+        return self._look() if self._objects is None else self._objects
 
     def _look(self) -> Mapping[str, str]:
         names = self._store.names(DIRECTORY)
