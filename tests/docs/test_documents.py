@@ -210,8 +210,8 @@ def test_how_to_store_backups(workplace: dict[str, str]) -> None:
         workplace.update(peer.environ)
         seen = follow(workplace, ROOT / "docs" / "howto" / "backup-storage.md")
         run(workplace, "shopflow down")
-    assert len(re.findall(r"^20\S+\t\d+\twhole$", seen, re.MULTILINE)) == 3
-    assert re.search(r"^kind +archive$", seen, re.MULTILINE)
+    assert len(re.findall(r"^20\S+\t\d+\twhole$", seen, re.MULTILINE)) == 2
+    assert re.search(r"^kind +incremental$", seen, re.MULTILINE)
     assert re.search(r"^encrypted +True$", seen, re.MULTILINE)
 
 
