@@ -16,6 +16,8 @@ EXAMPLES = {
     "backup_key": "AGE-SECRET-KEY-1HUSH",
     "backup_storage_class": "STANDARD_IA",
     "backup_archive_storage_class": "DEEP_ARCHIVE",
+    "backup_full_at": "23:30",
+    "backup_archive_at": "Monday 04:00",
     "environment": "staging",
     "database_url": URL,
     "schema": "s",
@@ -137,6 +139,9 @@ def test_a_file_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
         ("STATEMENT_TIMEOUT", "-1"),
         ("LOCK_TIMEOUT", "inf"),
         ("SERVER_USER", " "),
+        ("BACKUP_FULL_AT", "24:00"),
+        ("BACKUP_ARCHIVE_AT", "someday 00:00"),
+        ("BACKUP_ARCHIVE_AT", "sunday"),
     ],
 )
 def test_a_value_that_cannot_work_is_refused_by_name(name: str, value: str) -> None:

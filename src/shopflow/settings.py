@@ -42,6 +42,8 @@ BACKUP_DIRECTORY = re.compile(r"file:///+[^/]")
 BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[^/]+)*$")
 STORAGE_CLASS = re.compile(r"[A-Z][A-Z_]*")
 CURRENCY_CODE = re.compile(r"[A-Z]{3}")
+TIME_OF_DAY = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +60,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     backups and WAL go to; None for no backups. On S3, `backup_storage_class` is the storage class
     of full and incremental backups, None for the bucket's own, and `backup_archive_storage_class`
     that of archives. `backup_key`, or the only line of `backup_key_file`, is the age identity
-    that backups and WAL are encrypted with; None for no encryption.
+    that backups and WAL are encrypted with; None for no encryption. A full backup is due every
+    day at `backup_full_at` and kept `backup_full_days`, an archive every week at
+    `backup_archive_at` (`never` for none) and kept `backup_archive_days`, an incremental one every
+    `backup_incremental_hours` (0 for never); WAL is kept `backup_wal_days` (§7.1). Their times are
+    in UTC.
     """
 
     environment: Environment = "development"
@@ -91,6 +97,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     backup_archive_storage_class: str = "GLACIER_IR"
     backup_key: str | None = None
     backup_key_file: Path | None = None
+    backup_full_at: str = "02:00"
+    backup_full_days: int = 30
+    backup_wal_days: int = 7
+    backup_incremental_hours: int = 0
+    backup_archive_at: str = "sunday 00:00"
+    backup_archive_days: int = 365
     sources: Mapping[str, Source] = msgspec.field(default_factory=dict)
 
     @property
@@ -294,6 +306,19 @@ def _storage_class(value: object) -> str:
     return str(value)
 
 
+def _time_of_day(value: object) -> str:
+    if not re.fullmatch(TIME_OF_DAY, str(value)):
+        raise ValueError("must be a time of day in UTC as 02:00")
+    return str(value)
+
+
+def _weekly(value: object) -> str:
+    text = str(value).lower()
+    if text != "never" and not re.fullmatch(rf"(?:{'|'.join(WEEKDAYS)}) {TIME_OF_DAY}", text):
+        raise ValueError("must be a weekday and a time in UTC as 'sunday 00:00', or never")
+    return text
+
+
 def _number(kind: Callable[[str], Any], low: float, high: float) -> Callable[[object], Any]:
     word = "a whole number" if kind is int else "a number"
 
@@ -346,4 +371,10 @@ _PARSERS: Mapping[str, Callable[[object], Any]] = {
     "backup_archive_storage_class": _storage_class,
     "backup_key": _backup_key,
     "backup_key_file": lambda value: Path(str(value)).expanduser().absolute(),
+    "backup_full_at": _time_of_day,
+    "backup_full_days": _number(int, 1, LONGEST_DAYS),
+    "backup_wal_days": _number(int, 1, LONGEST_DAYS),
+    "backup_incremental_hours": _number(int, 0, LONGEST_DAYS * 24),
+    "backup_archive_at": _weekly,
+    "backup_archive_days": _number(int, 1, LONGEST_DAYS),
 }

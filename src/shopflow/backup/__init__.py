@@ -3,7 +3,11 @@
 from shopflow.backup.catalogue import Backup
 from shopflow.backup.creating import create
 from shopflow.backup.errors import BackupError
+from shopflow.backup.fresh import require_fresh
+from shopflow.backup.policy import Policy
+from shopflow.backup.pruning import Pruned, prune
 from shopflow.backup.restoring import Restored, restore
+from shopflow.backup.schedule import Done, due
 from shopflow.backup.status import Status, status
 from shopflow.backup.store import Store
 from shopflow.backup.verifying import Verified, verify
@@ -11,11 +15,17 @@ from shopflow.backup.verifying import Verified, verify
 __all__ = [
     "Backup",
     "BackupError",
+    "Done",
+    "Policy",
+    "Pruned",
     "Restored",
     "Status",
     "Store",
     "Verified",
     "create",
+    "due",
+    "prune",
+    "require_fresh",
     "restore",
     "status",
     "verify",

@@ -57,15 +57,23 @@ class Backup(msgspec.Struct, frozen=True):
     end_wal: str | None = None
 
 
+def path(name: str) -> str:
+    """Return where the entry of a backup is."""
+    return f"{DIRECTORY}/{name}.json"
+
+
 def add(store: Store, backup: Backup) -> None:
     """Write a backup into the catalogue; only from now on it is one.
 
     Raises:
         BackupError: when one of that name is there, or the store refuses.
     """
-    path, entry = f"{DIRECTORY}/{backup.name}.json", msgspec.json.encode(backup)
+    entry = msgspec.json.encode(backup)
     # It is ours when S3 wrote it and the answer was lost.
-    if not store.put_new(path, entry) and b"".join(store.get(path)) != entry:
+    if (
+        not store.put_new(path(backup.name), entry)
+        and b"".join(store.get(path(backup.name))) != entry
+    ):
         raise BackupError(f"the catalogue has a backup {backup.name} already")
 
 
@@ -75,7 +83,15 @@ def read(store: Store) -> list[Backup]:
     Raises:
         BackupError: when the store cannot be read, or an entry is damaged.
     """
-    return [_read(store, name) for name in store.names(DIRECTORY)]
+    found = []
+    for name in store.names(DIRECTORY):
+        try:
+            found.append(_read(store, name))
+        except BackupError:
+            # One that is being removed meanwhile is none.
+            if name in store.names(DIRECTORY):
+                raise
+    return found
 
 
 def _read(store: Store, name: str) -> Backup:

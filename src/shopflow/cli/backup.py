@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 import cyclopts
-import msgspec
 from rich.console import Console
 from rich.progress import DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from shopflow import settings as settings_module
-from shopflow.backup import Store, catalogue, create, restore, status
+from shopflow.backup import Store, catalogue, create, restore
 from shopflow.cli.output import show_json, show_pairs, show_table, tell
 from shopflow.cli.target import require_running
 from shopflow.errors import InvalidInputError, ServerError
@@ -21,6 +20,8 @@ app = cyclopts.App(
 )
 for _name in ("show", "verify", "new-key"):
     app.command(f"shopflow.cli.backup_storage:{_name.replace('-', '_')}", name=_name)
+for _name in ("status", "keep", "prune", "due"):
+    app.command(f"shopflow.cli.backup_policy:{_name}", name=_name)
 
 
 @app.command(name="create")
@@ -67,24 +68,6 @@ def list_backups(*, json: bool = False) -> None:
             for each in found
         ),
     )
-
-
-@app.command(name="status")
-def show_status(*, json: bool = False) -> int:
-    """Show what can be restored to and whether WAL waits; exit code 1 when something is wrong.
-
-    Args:
-        json: print a JSON object.
-    """
-    settings = settings_module.load()
-    require_running(settings)
-    found = status(settings)
-    if json:
-        show_json(found)
-    else:
-        pairs = msgspec.structs.asdict(found)
-        show_pairs((name.replace("_", " "), value) for name, value in pairs.items())
-    return 1 if found.problem else 0
 
 
 def restore_backup(
