@@ -15,6 +15,7 @@ import pytest
 
 from shopflow import settings as settings_module
 from shopflow.postgres.embedded import Server
+from tests.backup import s3
 from tests.conftest import fast_home
 
 ROOT = Path(__file__).parents[2]
@@ -201,6 +202,17 @@ def test_how_to_back_up_and_restore(workplace: dict[str, str]) -> None:
     assert "problem" not in seen
     assert f" {workplace['SHOPFLOW_HOME']}-restored\n" in seen
     assert "(1 row)" in seen
+
+
+def test_how_to_store_backups(workplace: dict[str, str]) -> None:
+    with s3.peer() as peer:
+        peer.make_bucket("shop-backups")
+        workplace.update(peer.environ)
+        seen = follow(workplace, ROOT / "docs" / "howto" / "backup-storage.md")
+        run(workplace, "shopflow down")
+    assert len(re.findall(r"^20\S+\t\d+\twhole$", seen, re.MULTILINE)) == 2
+    assert re.search(r"^kind +incremental$", seen, re.MULTILINE)
+    assert re.search(r"^encrypted +True$", seen, re.MULTILINE)
 
 
 def test_how_to_keep_backups_by_a_policy(workplace: dict[str, str]) -> None:

@@ -10,7 +10,6 @@ from shopflow.postgres.cluster import SUPERUSER
 from shopflow.postgres.server_config import quoted
 from shopflow.postgres.server_home import Home
 from shopflow.postgres.server_user import Account, environment
-from shopflow.postgres.wal_archive import restore_command
 
 # Last of conf.d, so that it wins.
 SETTINGS = "zz-restore.conf"
@@ -20,17 +19,17 @@ ONLY_US = f"local all {SUPERUSER} trust\n"
 NOT_TAKEN_OVER = ("archive_", "recovery_", "restore_", "primary_", "hba_file", "synchronous_")
 
 
-def configure(data: Path, home: Home, account: Account, archive: Path, at: datetime | None) -> str:
-    """Make `data` replay `archive` when it starts; return its pg_hba.conf as it was.
+def configure(data: Path, home: Home, account: Account, command: str, at: datetime | None) -> str:
+    """Make `data` replay the archive when it starts; return its pg_hba.conf as it was.
 
     Args:
         data: the data directory, not yet in its place.
         home: where it will be.
         account: who owns it.
-        archive: the directory of the segments.
+        command: the restore_command.
         at: where replay stops and waits; None for the end of the archive.
     """
-    values = {"restore_command": quoted(restore_command(archive)), "hot_standby": "on"}
+    values = {"restore_command": quoted(command), "hot_standby": "on"}
     if at is not None:
         values["recovery_target_time"] = quoted(at.isoformat(" "))
         values["recovery_target_action"] = "pause"

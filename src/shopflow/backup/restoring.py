@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,14 +10,14 @@ import msgspec
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from shopflow.backup import catalogue, recovery, segments
+from shopflow.backup import catalogue, recovery, segments, wal_files
 from shopflow.backup.catalogue import Backup
 from shopflow.backup.encryption import key_of
 from shopflow.backup.errors import BackupError
 from shopflow.backup.store import Store
 from shopflow.backup.unpacking import materialise
 from shopflow.errors import InvalidInputError, ServerError
-from shopflow.postgres import cluster, pgpass, postmaster, server_user, wal_archive
+from shopflow.postgres import cluster, pgpass, postmaster, server_user
 from shopflow.postgres.cluster import DATABASE, SUPERUSER
 from shopflow.postgres.embedded import Server, silent
 from shopflow.postgres.postmaster import Launched
@@ -86,20 +87,26 @@ def restore(
     )
     account, home, server = server_user.find_account(new.server_user), Home(to), Server(new)
     home.make(account)
-    with home.lock(LOCK_SECONDS, lambda: None):
-        home.make_directories(account)
-        report(f"unpacking backup {backup.name}")
-        with home.unfinished("restore", account) as directory:
-            materialise(store, chain, directory / "data", account, key)
-            _verify(server, directory / "data")
-            hba = recovery.configure(
-                directory / "data", home, account, wal_archive.directory(store.url), at
-            )
-            (directory / "data").rename(home.data)
-    report("replaying the archived WAL")
-    launched = server.launch_recovery(report)
+    with ExitStack() as carrying:
+        with home.lock(LOCK_SECONDS, lambda: None):
+            home.make_directories(account)
+            report(f"unpacking backup {backup.name}")
+            with home.unfinished("restore", account) as directory:
+                materialise(store, chain, directory / "data", account, key)
+                _verify(server, directory / "data")
+                command = carrying.enter_context(
+                    wal_files.restore_command(settings, store, home, account)
+                )
+                hba = recovery.configure(directory / "data", home, account, command, at)
+                (directory / "data").rename(home.data)
+        report("replaying the archived WAL")
+        launched = server.launch_recovery(report)
+        try:
+            last = _finish(server, home, account, launched, at)
+        except BaseException:
+            server.stop()
+            raise
     try:
-        last = _finish(server, home, account, launched, at)
         with home.lock(LOCK_SECONDS, lambda: None), _connect(server, home, account) as connection:
             _set_passwords(connection, home, f"{new.schema}_owner")
             recovery.unconfigure(home, account, hba)
@@ -124,7 +131,7 @@ def _check_input(to: Path, at: datetime | None) -> None:
 
 
 def _check_wal(store: Store, backup: Backup) -> None:
-    archived = [name.removesuffix(".gz") for name in store.names("wal")]
+    archived = [segments.archived_name(name) for name in store.names("wal")]
     missing = segments.first_missing(archived, backup.start_wal, backup.segment_size)
     if missing is not None:
         raise BackupError(
