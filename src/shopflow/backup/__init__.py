@@ -3,8 +3,22 @@
 from shopflow.backup.catalogue import Backup
 from shopflow.backup.creating import create
 from shopflow.backup.errors import BackupError
+from shopflow.backup.restore_points import RestorePoint, create_restore_point
 from shopflow.backup.restoring import Restored, restore
 from shopflow.backup.status import Status, status
 from shopflow.backup.store import Store
+from shopflow.backup.targets import Target
 
-__all__ = ["Backup", "BackupError", "Restored", "Status", "Store", "create", "restore", "status"]
+__all__ = [
+    "Backup",
+    "BackupError",
+    "RestorePoint",
+    "Restored",
+    "Status",
+    "Store",
+    "Target",
+    "create",
+    "create_restore_point",
+    "restore",
+    "status",
+]

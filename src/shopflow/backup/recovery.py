@@ -3,9 +3,9 @@
 import os
 import subprocess
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
+from shopflow.backup.targets import LATEST, Target
 from shopflow.postgres.cluster import SUPERUSER
 from shopflow.postgres.server_config import quoted
 from shopflow.postgres.server_home import Home
@@ -20,7 +20,7 @@ ONLY_US = f"local all {SUPERUSER} trust\n"
 NOT_TAKEN_OVER = ("archive_", "recovery_", "restore_", "primary_", "hba_file", "synchronous_")
 
 
-def configure(data: Path, home: Home, account: Account, archive: Path, at: datetime | None) -> str:
+def configure(data: Path, home: Home, account: Account, archive: Path, target: Target) -> str:
     """Make `data` replay `archive` when it starts; return its pg_hba.conf as it was.
 
     Args:
@@ -28,11 +28,14 @@ def configure(data: Path, home: Home, account: Account, archive: Path, at: datet
         home: where it will be.
         account: who owns it.
         archive: the directory of the segments.
-        at: where replay stops and waits; None for the end of the archive.
+        target: where replay stops and waits; the end of the archive is no stop.
     """
     values = {"restore_command": quoted(restore_command(archive)), "hot_standby": "on"}
-    if at is not None:
-        values["recovery_target_time"] = quoted(at.isoformat(" "))
+    if target.at is not None:
+        values["recovery_target_time"] = quoted(target.at.isoformat(" "))
+    if target.restore_point is not None:
+        values["recovery_target_name"] = quoted(target.restore_point)
+    if target != LATEST:
         values["recovery_target_action"] = "pause"
     text = "".join(f"{name} = {value}\n" for name, value in values.items())
     _write(home.extra_config / SETTINGS, text, account)

@@ -4,7 +4,7 @@ import hashlib
 import io
 import os
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, cast
 
@@ -42,8 +42,16 @@ class _Source(io.RawIOBase):
         return self._digest.hexdigest()
 
 
-def unpack(store: Store, backup: Backup, data: Path, account: Account) -> None:
+def unpack(
+    store: Store,
+    backup: Backup,
+    data: Path,
+    account: Account,
+    moved: Callable[[int], None] = lambda _size: None,
+) -> None:
     """Write the backup's files into the new directory `data`, as files of `account`.
+
+    `moved` is told the bytes read from the store, as they come.
 
     Raises:
         BackupError: when the content is not what was stored.
@@ -55,7 +63,7 @@ def unpack(store: Store, backup: Backup, data: Path, account: Account) -> None:
 
     data.mkdir(0o700)
     os.chown(data, account.uid, account.gid)
-    source = _Source(store.get(backup.data))
+    source = _Source(_told(store.get(backup.data), moved))
     try:
         with (
             zstandard.ZstdDecompressor().stream_reader(cast("IO[bytes]", source)) as reader,
@@ -67,6 +75,12 @@ def unpack(store: Store, backup: Backup, data: Path, account: Account) -> None:
         raise _damaged(backup, str(error)) from error
     if found != backup.sha256:
         raise _damaged(backup, "its checksum is another")
+
+
+def _told(chunks: Iterator[bytes], moved: Callable[[int], None]) -> Iterator[bytes]:
+    for chunk in chunks:
+        moved(len(chunk))
+        yield chunk
 
 
 def _damaged(backup: Backup, reason: str) -> BackupError:

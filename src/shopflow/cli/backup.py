@@ -10,8 +10,17 @@ from rich.console import Console
 from rich.progress import DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from shopflow import settings as settings_module
-from shopflow.backup import Store, catalogue, create, restore, status
+from shopflow.backup import (
+    Store,
+    Target,
+    catalogue,
+    create,
+    create_restore_point,
+    restore,
+    status,
+)
 from shopflow.cli.output import show_json, show_pairs, show_table, tell
+from shopflow.cli.progress import bytes_bar
 from shopflow.cli.target import require_running
 from shopflow.errors import InvalidInputError, ServerError
 
@@ -80,14 +89,34 @@ def show_status(*, json: bool = False) -> int:
     return 1 if found.problem else 0
 
 
+@app.command(name="restore-point")
+def make_restore_point(name: str, /, *, json: bool = False) -> None:
+    """Give this moment a name to restore to, as before a risky change.
+
+    Returns when the WAL up to it is archived.
+
+    Args:
+        name: 1 to 63 letters, digits, -, _ and .
+        json: print a JSON object.
+    """
+    settings = settings_module.load()
+    require_running(settings)
+    made = create_restore_point(settings, name)
+    if json:
+        show_json(made)
+    else:
+        show_pairs([("restore point", made.name), ("at", made.created_at)])
+
+
 def restore_backup(
     *,
     to: Path,
     at: str | None = None,
+    restore_point: str | None = None,
     latest: Annotated[bool, cyclopts.Parameter(negative=())] = False,
     json: bool = False,
 ) -> None:
-    """Restore into a new directory, up to a time or to the end of the archive, and run it there.
+    """Restore into a new directory, up to a moment or to the end of the archive, and run it there.
 
     The live server is not touched. The new one is a home: `SHOPFLOW_HOME=DIRECTORY shopflow psql`
     opens it and `SHOPFLOW_HOME=DIRECTORY shopflow down` stops it.
@@ -95,13 +124,14 @@ def restore_backup(
     Args:
         to: the directory, new or empty.
         at: the last moment to have, with its offset: 2026-01-15T14:30:00Z.
+        restore_point: the name that `shopflow backup restore-point` gave a moment.
         latest: all that was archived.
         json: print a JSON object with `url`.
     """
     settings = settings_module.load()
-    if latest == (at is not None):
-        raise InvalidInputError("at", at, "give either --at TIME or --latest")
-    restored = restore(settings, to.absolute(), at=_time(at) if at else None, report=tell)
+    target = target_of(at, restore_point, latest=latest)
+    with bytes_bar() as progress:
+        restored = restore(settings, to.absolute(), target, report=tell, progress=progress)
     if json:
         show_json(restored)
     else:
@@ -113,6 +143,19 @@ def restore_backup(
                 ("URL", restored.url),
             ]
         )
+
+
+def target_of(at: str | None, restore_point: str | None, *, latest: bool) -> Target:
+    """Return the target that the options name.
+
+    Raises:
+        InvalidInputError: unless it is exactly one, and a time.
+    """
+    if [at is not None, restore_point is not None, latest].count(True) != 1:
+        raise InvalidInputError(
+            "at", at, "give one of --at TIME, --restore-point NAME and --latest"
+        )
+    return Target(_time(at) if at is not None else None, restore_point)
 
 
 def _time(given: str) -> datetime:
