@@ -8,7 +8,15 @@ from pathlib import Path
 
 import msgspec
 
-from shopflow.backup import catalogue, recovery, replaying, restore_points, segments, targets
+from shopflow.backup import (
+    catalogue,
+    checks,
+    recovery,
+    replaying,
+    restore_points,
+    segments,
+    targets,
+)
 from shopflow.backup.catalogue import Backup
 from shopflow.backup.errors import BackupError
 from shopflow.backup.replaying import Place
@@ -16,6 +24,7 @@ from shopflow.backup.store import Store
 from shopflow.backup.targets import LATEST, Target
 from shopflow.backup.unpacking import unpack
 from shopflow.errors import InvalidInputError
+from shopflow.invariants import Check
 from shopflow.postgres import postmaster, server_user, wal_archive
 from shopflow.postgres.embedded import Server, silent
 from shopflow.postgres.server_home import Home
@@ -40,6 +49,7 @@ class Restored(msgspec.Struct, frozen=True):
             was after the backup.
         restore_point: the name that was asked for, None for another target.
         restored_at: when it was ready.
+        checks: how the shop's rules stand in it; empty when they were not looked at.
     """
 
     url: str
@@ -49,6 +59,7 @@ class Restored(msgspec.Struct, frozen=True):
     last_transaction: datetime | None
     restore_point: str | None
     restored_at: datetime
+    checks: list[Check]
 
 
 def restore(
@@ -56,19 +67,22 @@ def restore(
     to: Path,
     target: Target = LATEST,
     *,
+    check: bool = True,
     report: Callable[[str], None] = silent,
     progress: Progress = lambda _what, _done, _total: None,
 ) -> Restored:
     """Restore into the new directory `to` and leave the server there running (§7.2).
 
-    Returns when recovery has reached the target and the server takes writes. It archives
-    nothing. Nothing of the live server is touched, and it need not be there. Should this process
-    be killed, the directory says that it is unfinished: `shopflow up` refuses it.
+    Returns when recovery has reached the target, the rules were checked and the server takes
+    writes; what breaks a rule is told and stays. It archives nothing. Nothing of the live server
+    is touched, and it need not be there. Should this process be killed, the directory says that
+    it is unfinished: `shopflow up` refuses it.
 
     Args:
         settings: `backup_url` says from where; what else they say holds for the new server.
         to: becomes a home of its own; must not exist, or be empty.
         target: the last moment to have.
+        check: whether to check the shop's rules, which reads its tables.
         report: told what is done.
         progress: told how far it is, in bytes.
 
@@ -103,16 +117,19 @@ def restore(
             target,
             lambda at: progress("replaying", min(max(at - start, 0), total), total),
         )
-        found = Restored(
-            url=place.server.url(),
-            home=str(to),
-            backup=backup.name,
-            target=target.at,
-            last_transaction=last,
-            restore_point=target.restore_point,
-            restored_at=datetime.now(UTC),
-        )
         with home.lock(LOCK_SECONDS, lambda: None), replaying.connect(place) as connection:
+            if check:
+                report("checking the shop's rules")
+            found = Restored(
+                url=place.server.url(),
+                home=str(to),
+                backup=backup.name,
+                target=target.at,
+                last_transaction=last,
+                restore_point=target.restore_point,
+                restored_at=datetime.now(UTC),
+                checks=checks.rules(connection, new.schema) if check else [],
+            )
             replaying.open_up(place, connection, f"{new.schema}_owner", hba)
         home.write(home.path / RECORD, msgspec.json.encode(found))
         home.end_restore()

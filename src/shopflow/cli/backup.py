@@ -114,24 +114,35 @@ def restore_backup(
     at: str | None = None,
     restore_point: str | None = None,
     latest: Annotated[bool, cyclopts.Parameter(negative=())] = False,
+    skip_checks: bool = False,
     json: bool = False,
-) -> None:
+) -> int:
     """Restore into a new directory, up to a moment or to the end of the archive, and run it there.
 
     The live server is not touched. The new one is a home: `SHOPFLOW_HOME=DIRECTORY shopflow psql`
-    opens it and `SHOPFLOW_HOME=DIRECTORY shopflow down` stops it.
+    opens it and `SHOPFLOW_HOME=DIRECTORY shopflow down` stops it. Exit code 1 when its rows break
+    a rule of the shop; it runs all the same.
 
     Args:
         to: the directory, new or empty.
         at: the last moment to have, with its offset: 2026-01-15T14:30:00Z.
         restore_point: the name that `shopflow backup restore-point` gave a moment.
         latest: all that was archived.
+        skip_checks: do not check the shop's rules, which reads its tables.
         json: print a JSON object with `url`.
     """
     settings = settings_module.load()
     target = target_of(at, restore_point, latest=latest)
     with bytes_bar() as progress:
-        restored = restore(settings, to.absolute(), target, report=tell, progress=progress)
+        restored = restore(
+            settings,
+            to.absolute(),
+            target,
+            check=not skip_checks,
+            report=tell,
+            progress=progress,
+        )
+    broken = [each for each in restored.checks if each.result != "ok"]
     if json:
         show_json(restored)
     else:
@@ -140,9 +151,11 @@ def restore_backup(
                 ("restored", restored.home),
                 ("backup", restored.backup),
                 ("last transaction", restored.last_transaction),
+                *((each.name, f"{each.result}: {each.reason}") for each in broken),
                 ("URL", restored.url),
             ]
         )
+    return 1 if any(each.result == "failed" for each in broken) else 0
 
 
 def target_of(at: str | None, restore_point: str | None, *, latest: bool) -> Target:
