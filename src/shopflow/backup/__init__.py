@@ -2,7 +2,9 @@
 
 from shopflow.backup.catalogue import Backup
 from shopflow.backup.creating import create
+from shopflow.backup.drilling import drill
 from shopflow.backup.errors import BackupError
+from shopflow.backup.reports import Report
 from shopflow.backup.restore_points import RestorePoint, create_restore_point
 from shopflow.backup.restoring import Restored, restore
 from shopflow.backup.status import Status, status
@@ -12,6 +14,7 @@ from shopflow.backup.targets import Target
 __all__ = [
     "Backup",
     "BackupError",
+    "Report",
     "RestorePoint",
     "Restored",
     "Status",
@@ -19,6 +22,7 @@ __all__ = [
     "Target",
     "create",
     "create_restore_point",
+    "drill",
     "restore",
     "status",
 ]

@@ -4,30 +4,12 @@ import time
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
 from psycopg import Connection
 
 from shopflow.backup.errors import BackupError
 
 POLL_SECONDS = 0.1
 PATIENCE = timedelta(minutes=3)
-
-
-class Position(msgspec.Struct, frozen=True):
-    """Where the server writes: the WAL segment's name and the server's clock."""
-
-    segment: str
-    now: datetime
-
-
-def position(connection: Connection[Any]) -> Position:
-    """Return where the server writes now."""
-    row = connection.execute(
-        "SELECT pg_walfile_name(pg_current_wal_insert_lsn()), clock_timestamp()"
-    ).fetchone()
-    if row is None:
-        raise BackupError("the server does not answer")
-    return Position(*row)
 
 
 def archive_now(connection: Connection[Any], patience: timedelta = PATIENCE) -> None:
@@ -52,12 +34,12 @@ def wait_archived(
     """
     deadline = time.monotonic() + patience.total_seconds()
     while True:
-        # The server's statistics may be reset; what waits has a file. A segment has none either
-        # until it is finished.
+        # The server's statistics may be reset; what waits has a file, and so has no segment that
+        # is not finished. A position between two segments counts for the first.
         row = connection.execute(
             """
             SELECT clock_timestamp()
-            WHERE pg_walfile_name(pg_current_wal_insert_lsn()) > %(segment)s
+            WHERE pg_walfile_name(pg_current_wal_insert_lsn() + 1) > %(segment)s
                 AND NOT EXISTS (
                     SELECT FROM pg_ls_archive_statusdir() WHERE name = %(segment)s || '.ready'
                 )

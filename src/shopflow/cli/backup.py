@@ -30,6 +30,9 @@ app = cyclopts.App(
 )
 
 
+app.command("shopflow.cli.drilling:drill", name="drill")
+
+
 @app.command(name="create")
 def create_backup(*, json: bool = False) -> None:
     """Make a full backup while the shop runs; waits until the WAL that it needs is archived.
