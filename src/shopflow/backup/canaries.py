@@ -5,11 +5,9 @@ from uuid import UUID
 
 import msgspec
 import psycopg
-from psycopg.conninfo import make_conninfo
 
+from shopflow.backup import source
 from shopflow.backup.errors import BackupError
-from shopflow.postgres.embedded import Server
-from shopflow.settings import Settings
 
 # Within which a canary was committed after it was written; nothing is known between.
 COMMITTED_WITHIN = timedelta(seconds=10)
@@ -33,25 +31,6 @@ class Canary(msgspec.Struct, frozen=True):
     segment: str | None = None
 
 
-def connect(settings: Settings) -> psycopg.Connection:
-    """Connect to an embedded server's shop as its superuser, in autocommit.
-
-    Raises:
-        ServerError: when no server was made there.
-    """
-    login = make_conninfo(
-        Server(settings).superuser_conninfo(),
-        options=f"-csearch_path={settings.search_path.replace(' ', '')}",
-    )
-    return psycopg.connect(login, autocommit=True)
-
-
-def leave(settings: Settings) -> None:
-    """Write a canary for later drills, where the schema has the table for it."""
-    with connect(settings) as connection:
-        write(connection)
-
-
 def clock(connection: psycopg.Connection) -> datetime:
     """Return the server's clock."""
     row = connection.execute("SELECT clock_timestamp()").fetchone()
@@ -66,7 +45,7 @@ def write(connection: psycopg.Connection) -> Canary | None:
 
     None when the schema has no table for it yet.
     """
-    if connection.execute("SELECT to_regclass('restore_canaries')").fetchone() == (None,):
+    if not source.has_table(connection, "restore_canaries"):
         return None
     connection.execute(
         "DELETE FROM restore_canaries WHERE written_at < now() - make_interval(days => %(days)s)",
@@ -87,7 +66,7 @@ def write(connection: psycopg.Connection) -> Canary | None:
 
 def read(connection: psycopg.Connection) -> list[Canary]:
     """Return all canaries, the oldest first; none where the schema has no table for them."""
-    if connection.execute("SELECT to_regclass('restore_canaries')").fetchone() == (None,):
+    if not source.has_table(connection, "restore_canaries"):
         return []
     rows = connection.execute(
         "SELECT id, written_at FROM restore_canaries ORDER BY written_at, id"

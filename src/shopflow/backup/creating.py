@@ -13,7 +13,7 @@ import msgspec
 import psycopg
 import zstandard
 
-from shopflow.backup import canaries, catalogue
+from shopflow.backup import canaries, catalogue, erasures, source
 from shopflow.backup.catalogue import Backup
 from shopflow.backup.errors import BackupError
 from shopflow.backup.store import CHUNK, Store
@@ -89,7 +89,9 @@ def create(settings: Settings, moved: Callable[[int], None] = lambda _size: None
             "the server archives no WAL, and a backup without it cannot be restored: start the"
             " server again with SHOPFLOW_BACKUP_URL set"
         )
-    canaries.leave(settings)
+    with source.connect(settings) as connection:
+        canaries.write(connection)
+        erasures.export(connection, store)
     name = f"{before.now:%Y%m%dT%H%M%S}Z"
     data = f"base/{name}.tar.zst"
     stream = _run(server, store, data, moved)

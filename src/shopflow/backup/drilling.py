@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import psycopg
 
-from shopflow.backup import archiving, canaries, catalogue, checks, reports, segments
+from shopflow.backup import archiving, canaries, catalogue, checks, reports, segments, source
 from shopflow.backup.canaries import Canary
 from shopflow.backup.catalogue import Backup
 from shopflow.backup.errors import BackupError
@@ -78,7 +78,7 @@ def drill(
     with (
         _alone(settings),
         _scratch(settings, scratch) as directory,
-        canaries.connect(settings) as live,
+        source.connect(settings) as live,
     ):
         plan = _plan(live, backup, seed)
         report(f"seed {plan.seed}: restoring to {plan.target.isoformat()}")
@@ -136,7 +136,7 @@ class _Findings:
             self._checks.append(Check(step, "failed", str(error)))
 
     def _look(self, scratch: Settings) -> None:
-        with canaries.connect(scratch) as connection:
+        with source.connect(scratch) as connection:
             self._checks += _canary_checks(self._plan, canaries.read(connection))
             self._checks += checks.rules(connection, scratch.schema)
         self._checks.append(checks.pages(scratch))
@@ -157,11 +157,11 @@ class _Findings:
             window_from=plan.window_from,
             window_to=plan.after.written_at,
             target=plan.target,
-            last_transaction=self._restored and self._restored.last_transaction,
+            last_transaction=self._restored.last_transaction if self._restored else None,
             predicted_rpo=seconds(plan.archive_timeout),
-            measured_rpo=self._rpo and seconds(self._rpo),
+            measured_rpo=None if self._rpo is None else seconds(self._rpo),
             predicted_rto=seconds(predict_rto(backup.content_size, wal)),
-            measured_rto=self._rto and seconds(self._rto),
+            measured_rto=None if self._rto is None else seconds(self._rto),
             checks=self._checks,
         )
 

@@ -19,6 +19,8 @@ from shopflow.backup import (
     restore,
     status,
 )
+from shopflow.backup.restoring import settings_for
+from shopflow.cli.apply_erasures import apply_to, pairs
 from shopflow.cli.output import show_json, show_pairs, show_table, tell
 from shopflow.cli.progress import bytes_bar
 from shopflow.cli.target import require_running
@@ -31,6 +33,7 @@ app = cyclopts.App(
 
 
 app.command("shopflow.cli.drilling:drill", name="drill")
+app.command("shopflow.cli.apply_erasures:apply", name="apply-erasures")
 
 
 @app.command(name="create")
@@ -117,6 +120,7 @@ def restore_backup(
     at: str | None = None,
     restore_point: str | None = None,
     latest: Annotated[bool, cyclopts.Parameter(negative=())] = False,
+    into_production: bool = False,
     skip_checks: bool = False,
     json: bool = False,
 ) -> int:
@@ -131,6 +135,8 @@ def restore_backup(
         at: the last moment to have, with its offset: 2026-01-15T14:30:00Z.
         restore_point: the name that `shopflow backup restore-point` gave a moment.
         latest: all that was archived.
+        into_production: the restored shop is to be used in place of the lost one: erase again who
+            was erased after that moment and end all sessions, as `backup apply-erasures` does.
         skip_checks: do not check the shop's rules, which reads its tables.
         json: print a JSON object with `url`.
     """
@@ -145,6 +151,11 @@ def restore_backup(
             report=tell,
             progress=progress,
         )
+    applied = None
+    if into_production:
+        applied = apply_to(settings_for(settings, Path(restored.home)), Store(settings))
+    else:
+        tell("before customers use it: shopflow backup apply-erasures, with this SHOPFLOW_HOME")
     broken = [each for each in restored.checks if each.result != "ok"]
     if json:
         show_json(restored)
@@ -154,6 +165,7 @@ def restore_backup(
                 ("restored", restored.home),
                 ("backup", restored.backup),
                 ("last transaction", restored.last_transaction),
+                *(pairs(applied) if applied else ()),
                 *((each.name, f"{each.result}: {each.reason}") for each in broken),
                 ("URL", restored.url),
             ]

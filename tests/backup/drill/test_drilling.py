@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from random import Random
 
-from shopflow.backup import Backup, Store, canaries, catalogue, create, drill, reports
+from shopflow.backup import Backup, Store, catalogue, create, drill, reports, source
 from shopflow.backup.drilling import SCRATCH
 from shopflow.backup.reports import KEY_FILE, Report
 from shopflow.settings import Settings
@@ -65,7 +65,7 @@ def test_a_sound_backup_passes_and_a_changed_report_is_found_out(
 
 
 def test_each_kind_of_damage_fails_it(live: Settings, backup: Backup) -> None:
-    with canaries.connect(live) as superuser:
+    with source.connect(live) as superuser:
         superuser.execute(DAMAGE)
         superuser.execute(
             "INSERT INTO restore_canaries (written_at) VALUES (now() + interval '1 day')"
@@ -79,7 +79,7 @@ def test_each_kind_of_damage_fails_it(live: Settings, backup: Backup) -> None:
     try:
         made = drill(live, seed=AT_THE_BEGINNING)
     finally:
-        with canaries.connect(live) as superuser:
+        with source.connect(live) as superuser:
             superuser.execute("DELETE FROM orders WHERE order_number = 'NO-LINES'")
             superuser.execute("REINDEX INDEX brands_slug_key")
             superuser.execute("DELETE FROM restore_canaries")
