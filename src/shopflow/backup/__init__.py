@@ -1,7 +1,9 @@
 """Backups that restore to any second (§7): base backups and archived WAL in a store."""
 
 from shopflow.backup.catalogue import Backup
+from shopflow.backup.cloning import clone
 from shopflow.backup.creating import create
+from shopflow.backup.differing import TableDifference, diff
 from shopflow.backup.drilling import drill
 from shopflow.backup.errors import BackupError
 from shopflow.backup.reports import Report
@@ -19,9 +21,12 @@ __all__ = [
     "Restored",
     "Status",
     "Store",
+    "TableDifference",
     "Target",
+    "clone",
     "create",
     "create_restore_point",
+    "diff",
     "drill",
     "restore",
     "status",

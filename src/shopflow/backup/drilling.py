@@ -1,12 +1,8 @@
 """The drill: restores for real, to a time nobody chose, and looks at what came back (§7.2)."""
 
-import fcntl
-import os
 import random
-import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -20,14 +16,14 @@ from shopflow.backup.errors import BackupError
 from shopflow.backup.predicting import predict_rto
 from shopflow.backup.reports import Report, seconds
 from shopflow.backup.restoring import Progress, Restored, restore, settings_for
+from shopflow.backup.scratch import scratch
 from shopflow.backup.store import Store
 from shopflow.backup.targets import Target
 from shopflow.errors import ShopflowError
 from shopflow.invariants import Check
-from shopflow.postgres.embedded import Server, silent
+from shopflow.postgres.embedded import silent
 from shopflow.settings import Settings
 
-SCRATCH = "shopflow-drill"
 # Beyond archive_timeout: for a segment on its way.
 PATIENCE = timedelta(minutes=3)
 
@@ -48,7 +44,7 @@ class _Plan(msgspec.Struct, frozen=True):
 def drill(
     settings: Settings,
     *,
-    scratch: Path | None = None,
+    scratch_in: Path | None = None,
     seed: int | None = None,
     report: Callable[[str], None] = silent,
     progress: Progress = lambda _what, _done, _total: None,
@@ -61,8 +57,8 @@ def drill(
 
     Args:
         settings: of the embedded server, which runs, and `backup_url`.
-        scratch: on which disk to restore: a directory that the server's user can enter; None for
-            the home.
+        scratch_in: on which disk to restore: a directory that the server's user can enter; None
+            for the home.
         seed: draws the same part of the window again; None for another each time.
         report: told what is done.
         progress: told how far it is, in bytes.
@@ -76,8 +72,7 @@ def drill(
     store = Store(settings)
     backup = catalogue.choose(catalogue.read(store), None)
     with (
-        _alone(settings),
-        _scratch(settings, scratch) as directory,
+        scratch(settings, scratch_in) as directory,
         source.connect(settings) as live,
     ):
         plan = _plan(live, backup, seed)
@@ -205,32 +200,3 @@ def _canary_checks(plan: _Plan, found: list[Canary]) -> list[Check]:
         if too_late or plan.after.id in keys
         else Check("canary_after", "ok"),
     ]
-
-
-@contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
-    handle = os.open(settings.home / "drill.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise BackupError("another drill is under way") from error
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _scratch(settings: Settings, parent: Path | None) -> Iterator[Path]:
-    """Give the name of a new directory; what is there afterwards, or was left, is removed."""
-    directory = (parent or settings.home).absolute() / SCRATCH
-    _remove(settings, directory)
-    try:
-        yield directory
-    finally:
-        _remove(settings, directory)
-
-
-def _remove(settings: Settings, directory: Path) -> None:
-    if directory.exists():
-        Server(settings_for(settings, directory)).stop()
-        shutil.rmtree(directory)

@@ -34,6 +34,8 @@ app = cyclopts.App(
 
 app.command("shopflow.cli.drilling:drill", name="drill")
 app.command("shopflow.cli.apply_erasures:apply", name="apply-erasures")
+app.command("shopflow.cli.looking_back:clone", name="clone")
+app.command("shopflow.cli.looking_back:diff", name="diff")
 
 
 @app.command(name="create")

@@ -38,7 +38,7 @@ def drill(
         return _show_history(settings, json)
     require_running(settings)
     with bytes_bar() as progress:
-        made = backup.drill(settings, scratch=scratch, seed=seed, report=tell, progress=progress)
+        made = backup.drill(settings, scratch_in=scratch, seed=seed, report=tell, progress=progress)
     if json:
         show_json(made)
     else:

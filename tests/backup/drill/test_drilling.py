@@ -7,8 +7,8 @@ from pathlib import Path
 from random import Random
 
 from shopflow.backup import Backup, Store, catalogue, create, drill, reports, source
-from shopflow.backup.drilling import SCRATCH
 from shopflow.backup.reports import KEY_FILE, Report
+from shopflow.backup.scratch import NAME
 from shopflow.settings import Settings
 
 # Draws less than a thousandth of the window.
@@ -47,7 +47,7 @@ def test_a_sound_backup_passes_and_a_changed_report_is_found_out(
     assert made.measured_rpo is not None
     assert made.measured_rto is not None
     assert any("seed 7" in line for line in said)
-    assert not (live.home / SCRATCH).exists()
+    assert not (live.home / NAME).exists()
 
     assert signatures(live)[made.name] == "valid"
     file = place / "store" / "reports" / f"{made.name}.json"
@@ -106,4 +106,4 @@ def test_a_missing_segment_fails_it(live: Settings, backup: Backup, place: Path)
     assert results(made) == {"archive": "ok", "restore": "failed"}
     assert newest.start_wal in str(made.checks)
     assert reports.history(Store(live), live)[-1].report == made
-    assert not (live.home / SCRATCH).exists()
+    assert not (live.home / NAME).exists()
