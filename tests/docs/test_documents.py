@@ -203,6 +203,38 @@ def test_how_to_back_up_and_restore(workplace: dict[str, str]) -> None:
     assert "(1 row)" in seen
 
 
+def test_the_tutorial_of_a_lost_database(workplace: dict[str, str]) -> None:
+    with _archiving_at_once(workplace, "-clone", "-rescued"):
+        seen = follow(workplace, ROOT / "docs" / "tutorial" / "lose-a-database.md")
+    assert "products: 0 added, 0 removed, 100 changed" in seen
+    assert re.search(r"price: \d+\.\d\d → 1\.00", seen)
+    assert "sessions ended" in seen
+    assert re.search(r"products *\n-+\n *100\n", seen)
+    assert "(2 rows)" in seen
+
+
+def test_how_to_drill_and_look_back(workplace: dict[str, str]) -> None:
+    with _archiving_at_once(workplace, "-restored"):
+        seen = follow(workplace, ROOT / "docs" / "howto" / "restore-drills.md")
+    assert re.search(r"^pg_amcheck +ok$", seen, re.MULTILINE)
+    assert re.search(r"\tpassed\tvalid\t", seen)
+    assert re.search(r"^erased again +0$", seen, re.MULTILINE)
+    assert "brands: 1 added, 0 removed, 0 changed" in seen
+    assert "categories: 0 added, 0 removed, 0 changed" in seen
+
+
+@contextmanager
+def _archiving_at_once(workplace: dict[str, str], *others: str) -> Iterator[None]:
+    """A drill need not wait a minute; other homes beside the first are stopped afterwards."""
+    home = Path(workplace["SHOPFLOW_HOME"])
+    (home / "conf.d" / "archive.conf").write_text("archive_timeout = 1s\n")
+    try:
+        yield
+    finally:
+        for name in others:
+            Server(settings_module.load({}, home=Path(f"{home}{name}"))).stop()
+
+
 def test_how_to_list_products(workplace: dict[str, str]) -> None:
     seen = follow(workplace, ROOT / "docs" / "howto" / "list-products.md")
     assert "back at the first page: True" in seen
