@@ -34,6 +34,8 @@ class Backup(msgspec.Struct, frozen=True):
         parent: the name of the backup that an incremental one builds on.
         manifest: where its backup_manifest is in the store.
         encrypted: whether data and manifest are.
+        database: of the shop, in that cluster.
+        superuser: the role that the cluster was made with.
     """
 
     name: str
@@ -51,6 +53,8 @@ class Backup(msgspec.Struct, frozen=True):
     parent: str | None = None
     manifest: str | None = None
     encrypted: bool = False
+    database: str = "shopflow"
+    superuser: str = "postgres"
 
 
 def add(store: Store, backup: Backup) -> None:

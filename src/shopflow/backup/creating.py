@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import IO
 
 import msgspec
-import psycopg
 import zstandard
 
 from shopflow.backup import canaries, catalogue, erasures, source
 from shopflow.backup.catalogue import Backup
 from shopflow.backup.errors import BackupError
+from shopflow.backup.source import Source
 from shopflow.backup.store import CHUNK, Store
-from shopflow.postgres.embedded import Server
-from shopflow.postgres.server_user import environment
 from shopflow.settings import Settings
 
 # At 3, zstd's own default, one core keeps up with pg_basebackup.
@@ -32,6 +30,8 @@ class _Cluster(msgspec.Struct, frozen=True):
     archive_mode: str
     segment_size: int
     system_identifier: str
+    database: str
+    superuser: str
     version: int
 
 
@@ -67,7 +67,7 @@ class _Stream:
 
 
 def create(settings: Settings, moved: Callable[[int], None] = lambda _size: None) -> Backup:
-    """Make a full backup of the embedded server while it runs, and return its catalogue entry.
+    """Make a full backup of the server while it runs, and return its catalogue entry.
 
     It is streamed: nothing is kept on this machine, and a few chunks of 4 MB in memory. Waits
     until the WAL that it needs is archived. What is cut short is no backup: the entry is written
@@ -82,8 +82,8 @@ def create(settings: Settings, moved: Callable[[int], None] = lambda _size: None
         BackupError: when the server does not archive, pg_basebackup fails or the store refuses.
         ServerError: when there is no server.
     """
-    store, server = Store(settings), Server(settings)
-    before = _look(server)
+    store, server = Store(settings), Source(settings)
+    before = _look(settings)
     if before.archive_mode == "off":
         raise BackupError(
             "the server archives no WAL, and a backup without it cannot be restored: start the"
@@ -101,7 +101,7 @@ def create(settings: Settings, moved: Callable[[int], None] = lambda _size: None
     backup = Backup(
         name=name,
         started_at=before.now,
-        finished_at=_look(server).now,
+        finished_at=_look(settings).now,
         start_wal=stream.start_wal,
         segment_size=before.segment_size,
         system_identifier=before.system_identifier,
@@ -110,12 +110,14 @@ def create(settings: Settings, moved: Callable[[int], None] = lambda _size: None
         size=stream.size,
         content_size=stream.content_size,
         sha256=stream.sha256(),
+        database=before.database,
+        superuser=before.superuser,
     )
     catalogue.add(store, backup)
     return backup
 
 
-def _run(server: Server, store: Store, data: str, moved: Callable[[int], None]) -> _Stream:
+def _run(server: Source, store: Store, data: str, moved: Callable[[int], None]) -> _Stream:
     # Without -X it waits itself until the last segment it needs is archived.
     command: list[str | Path] = [
         *(server.binary("pg_basebackup"), "-d", server.superuser_conninfo()),
@@ -123,7 +125,7 @@ def _run(server: Server, store: Store, data: str, moved: Callable[[int], None]) 
     ]
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(  # noqa: S603 no shell reads it
-            command, stdout=subprocess.PIPE, stderr=errors, env=environment()
+            command, stdout=subprocess.PIPE, stderr=errors, env=server.environment()
         )
 
         def said() -> str:
@@ -145,16 +147,16 @@ def _run(server: Server, store: Store, data: str, moved: Callable[[int], None]) 
         return stream
 
 
-def _look(server: Server) -> _Cluster:
-    with psycopg.connect(server.superuser_conninfo(), autocommit=True) as connection:
+def _look(settings: Settings) -> _Cluster:
+    with source.connect(settings) as connection:
         row = connection.execute(
             """
             SELECT clock_timestamp(), current_setting('archive_mode'),
                 (SELECT setting::int FROM pg_settings WHERE name = 'wal_segment_size'),
-                (SELECT system_identifier::text FROM pg_control_system())
+                (SELECT system_identifier::text FROM pg_control_system()),
+                current_database(), (SELECT rolname FROM pg_roles WHERE oid = 10)
             """
         ).fetchone()
         if row is None:
             raise BackupError("the server does not answer")
-        now, mode, size, system = row
-        return _Cluster(now, mode, size, system, connection.info.server_version)
+        return _Cluster(*row, connection.info.server_version)

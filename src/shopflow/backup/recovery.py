@@ -2,11 +2,10 @@
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from shopflow.backup.targets import LATEST, Target
-from shopflow.postgres.cluster import SUPERUSER
 from shopflow.postgres.server_config import quoted
 from shopflow.postgres.server_home import Home
 from shopflow.postgres.server_user import Account, environment
@@ -15,18 +14,40 @@ from shopflow.postgres.wal_archive import restore_command
 # Last of conf.d, so that it wins.
 SETTINGS = "zz-restore.conf"
 # The socket's directory is the account's alone, and passwords are not known yet.
-ONLY_US = f"local all {SUPERUSER} trust\n"
+ONLY_US = "local all {} trust\n"
 # ALTER SYSTEM's file wins over everything, and a restored server must not archive as the old one.
 NOT_TAKEN_OVER = ("archive_", "recovery_", "restore_", "primary_", "hba_file", "synchronous_")
 
 
-def configure(data: Path, home: Home, account: Account, archive: Path, target: Target) -> str:
-    """Make `data` replay `archive` when it starts; return its pg_hba.conf as it was.
+def configure(
+    data: Path, home: Home, account: Account, values: Mapping[str, str], superuser: str
+) -> str:
+    """Make `data` replay the archive when it starts; return its pg_hba.conf as it was.
 
     Args:
         data: the data directory, not yet in its place.
         home: where it will be.
         account: who owns it.
+        values: the settings while it replays.
+        superuser: the role that may connect meanwhile.
+    """
+    text = "".join(f"{name} = {value}\n" for name, value in values.items())
+    _write(home.extra_config / SETTINGS, text, account)
+    _write(data / "recovery.signal", "", account)
+    auto = data / "postgresql.auto.conf"
+    lines = auto.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith(NOT_TAKEN_OVER)]
+    _write(auto, "".join(kept), account)
+    hba = (data / "pg_hba.conf").read_text(encoding="utf-8")
+    quoted_name = '"' + superuser.replace('"', '""') + '"'
+    _write(data / "pg_hba.conf", ONLY_US.format(quoted_name), account)
+    return hba
+
+
+def settings_of(archive: Path, target: Target) -> dict[str, str]:
+    """Return the settings that replay an archive.
+
+    Args:
         archive: the directory of the segments.
         target: where replay stops and waits; the end of the archive is no stop.
     """
@@ -37,16 +58,7 @@ def configure(data: Path, home: Home, account: Account, archive: Path, target: T
         values["recovery_target_name"] = quoted(target.restore_point)
     if target != LATEST:
         values["recovery_target_action"] = "pause"
-    text = "".join(f"{name} = {value}\n" for name, value in values.items())
-    _write(home.extra_config / SETTINGS, text, account)
-    _write(data / "recovery.signal", "", account)
-    auto = data / "postgresql.auto.conf"
-    lines = auto.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [line for line in lines if not line.startswith(NOT_TAKEN_OVER)]
-    _write(auto, "".join(kept), account)
-    hba = (data / "pg_hba.conf").read_text(encoding="utf-8")
-    _write(data / "pg_hba.conf", ONLY_US, account)
-    return hba
+    return values
 
 
 def unconfigure(home: Home, account: Account, hba: str) -> None:

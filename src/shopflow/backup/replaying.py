@@ -32,11 +32,13 @@ class _State(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a backup is restored: the server, its home, and who runs it."""
+    """Where a backup is restored: the server, its home, who runs it, and how to log in there."""
 
     server: Server
     home: Home
     account: Account
+    superuser: str = SUPERUSER
+    database: str = DATABASE
 
 
 def finish(
@@ -75,20 +77,22 @@ def finish(
         time.sleep(POLL_SECONDS)
 
 
-def connect(place: Place) -> psycopg.Connection:
-    """Connect to a server that lets in its own account alone, without a password."""
-    return psycopg.connect(
-        make_conninfo(
-            host=str(place.home.socket(place.account)),
-            port=place.server.status().port or 1,
-            user=SUPERUSER,
-            dbname=DATABASE,
-            password="",
-            options="",
-            connect_timeout=5,
-        ),
-        autocommit=True,
+def login(place: Place) -> str:
+    """Return how to connect to a server that lets in its own account alone, without a password."""
+    return make_conninfo(
+        host=str(place.home.socket(place.account)),
+        port=place.server.status().port or 1,
+        user=place.superuser,
+        dbname=place.database,
+        password="",
+        options="",
+        connect_timeout=5,
     )
+
+
+def connect(place: Place) -> psycopg.Connection:
+    """Connect as `login` says, in autocommit."""
+    return psycopg.connect(login(place), autocommit=True)
 
 
 def open_up(place: Place, connection: psycopg.Connection, owner: str, hba: str) -> None:

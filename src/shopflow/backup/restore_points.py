@@ -3,14 +3,12 @@
 from datetime import datetime
 
 import msgspec
-import psycopg
 
-from shopflow.backup import targets
+from shopflow.backup import source, targets
 from shopflow.backup.archiving import archive_now
 from shopflow.backup.errors import BackupError
 from shopflow.backup.store import Store
 from shopflow.errors import InvalidInputError
-from shopflow.postgres.embedded import Server
 from shopflow.settings import Settings
 
 DIRECTORY = "restore-points"
@@ -43,7 +41,7 @@ def create_restore_point(settings: Settings, name: str) -> RestorePoint:
     store = Store(settings)
     if find(store, name) is not None:
         raise InvalidInputError("restore_point", name, "is the name of an earlier one")
-    with psycopg.connect(Server(settings).superuser_conninfo(), autocommit=True) as connection:
+    with source.connect(settings) as connection:
         row = connection.execute(
             """
             SELECT pg_create_restore_point(%(name)s)::text, clock_timestamp()

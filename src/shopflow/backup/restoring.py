@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from shopflow.backup import (
+    adopting,
     catalogue,
     checks,
     recovery,
@@ -26,6 +27,7 @@ from shopflow.backup.unpacking import unpack
 from shopflow.errors import InvalidInputError
 from shopflow.invariants import Check
 from shopflow.postgres import postmaster, server_user, wal_archive
+from shopflow.postgres.cluster import DATABASE
 from shopflow.postgres.embedded import Server, silent
 from shopflow.postgres.server_home import Home
 from shopflow.settings import Settings
@@ -98,7 +100,8 @@ def restore(
     backup = choose(store, target)
     _check_wal(store, backup)
     new = settings_for(settings, to)
-    place = Place(Server(new), Home(to), server_user.find_account(new.server_user))
+    account = server_user.find_account(new.server_user)
+    place = Place(Server(new), Home(to), account, backup.superuser, backup.database)
     home = place.home
     with _full_disk_told(home):
         home.make(place.account)
@@ -106,7 +109,7 @@ def restore(
             home.begin_restore(backup.name)
             home.make_directories(place.account)
             report(f"unpacking backup {backup.name}")
-            hba = _lay_out(store, backup, place, target, progress)
+            hba, foreign = _lay_out(store, backup, place, target, progress)
         report("replaying the archived WAL")
         launched = place.server.launch_recovery(report)
     start, total = segments.extent(_archived(store), backup.start_wal, backup.segment_size)
@@ -117,6 +120,9 @@ def restore(
             target,
             lambda at: progress("replaying", min(max(at - start, 0), total), total),
         )
+        if foreign:
+            adopting.adopt(replaying.login(place), backup, new)
+            place = msgspec.structs.replace(place, database=DATABASE)
         with home.lock(LOCK_SECONDS, lambda: None), replaying.connect(place) as connection:
             if check:
                 report("checking the shop's rules")
@@ -174,8 +180,13 @@ def choose(store: Store, target: Target) -> Backup:
     return next(whole, catalogue.choose(backups, None))
 
 
-def _lay_out(store: Store, backup: Backup, place: Place, target: Target, progress: Progress) -> str:
-    """Put the backup in its place, ready to replay; return its pg_hba.conf as it was."""
+def _lay_out(
+    store: Store, backup: Backup, place: Place, target: Target, progress: Progress
+) -> tuple[str, bool]:
+    """Put the backup in its place, ready to replay.
+
+    Returns its pg_hba.conf as it was, and whether it is of a server that is not embedded.
+    """
     done = 0
 
     def moved(size: int) -> None:
@@ -187,10 +198,12 @@ def _lay_out(store: Store, backup: Backup, place: Place, target: Target, progres
         data = directory / "data"
         unpack(store, backup, data, place.account, moved)
         _verify(place.server, data)
-        archive = wal_archive.directory(store.url)
-        hba = recovery.configure(data, place.home, place.account, archive, target)
+        foreign = adopting.lay_out(data, place.account)
+        values = recovery.settings_of(wal_archive.directory(store.url), target)
+        values |= adopting.limits(place.server.binary("pg_controldata"), data)
+        hba = recovery.configure(data, place.home, place.account, values, place.superuser)
         data.rename(place.home.data)
-    return hba
+    return hba, foreign
 
 
 def _check_directory(to: Path) -> None:

@@ -24,14 +24,15 @@ from shopflow.cli.apply_erasures import apply_to, pairs
 from shopflow.cli.output import show_json, show_pairs, show_table, tell
 from shopflow.cli.progress import bytes_bar
 from shopflow.cli.target import require_running
-from shopflow.errors import InvalidInputError, ServerError
+from shopflow.errors import InvalidInputError
 
 app = cyclopts.App(
     name="backup",
-    help="Back the embedded server up into `SHOPFLOW_BACKUP_URL`, as file:///path.",
+    help="Back the shop up into `SHOPFLOW_BACKUP_URL`, as file:///path.",
 )
 
 
+app.command("shopflow.cli.archiving:archive_settings", name="archive-settings")
 app.command("shopflow.cli.drilling:drill", name="drill")
 app.command("shopflow.cli.apply_erasures:apply", name="apply-erasures")
 app.command("shopflow.cli.looking_back:clone", name="clone")
@@ -46,8 +47,6 @@ def create_backup(*, json: bool = False) -> None:
         json: print the catalogue's entry as a JSON object.
     """
     settings = settings_module.load()
-    if not settings.embedded:
-        raise ServerError("only the embedded server is backed up; a database URL or PGHOST is set")
     require_running(settings)
     columns = (TextColumn("{task.description}"), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
