@@ -123,7 +123,7 @@ def restore(
         if foreign:
             adopting.adopt(replaying.login(place), backup, new)
             place = msgspec.structs.replace(place, database=DATABASE)
-        with home.lock(LOCK_SECONDS, lambda: None), replaying.connect(place) as connection:
+        with replaying.connect(place) as connection:
             if check:
                 report("checking the shop's rules")
             found = Restored(
@@ -136,7 +136,8 @@ def restore(
                 restored_at=datetime.now(UTC),
                 checks=checks.rules(connection, new.schema) if check else [],
             )
-            replaying.open_up(place, connection, f"{new.schema}_owner", hba)
+            with home.lock(LOCK_SECONDS, lambda: None):
+                replaying.open_up(place, connection, f"{new.schema}_owner", hba)
         home.write(home.path / RECORD, msgspec.json.encode(found))
         home.end_restore()
     except BaseException:

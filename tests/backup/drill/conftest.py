@@ -10,14 +10,15 @@ from shopflow.backup import Backup, create
 from shopflow.migrations import runner
 from shopflow.postgres.embedded import Server
 from shopflow.settings import Settings
-from tests.conftest import fast_disk, fast_home, reachable_directory
+from tests.conftest import fast_home
 
 
 @pytest.fixture(scope="package")
-def place() -> Iterator[Path]:
+def place(place: Path) -> Path:
     """Where the homes and the store are."""
-    with reachable_directory(fast_disk()) as path:
-        yield path
+    own = place / "drill"
+    own.mkdir()
+    return own
 
 
 @pytest.fixture(scope="package")

@@ -13,6 +13,7 @@ from shopflow.backup.archiving import archive_now
 from shopflow.backup.restoring import settings_for
 from shopflow.cli import apply_erasures
 from shopflow.errors import ServerError
+from shopflow.events.standard_jobs import standard_jobs
 from shopflow.ids import UserId
 from shopflow.postgres.embedded import Server
 from shopflow.settings import Settings
@@ -90,3 +91,11 @@ def test_a_shop_that_was_not_restored_keeps_its_sessions(
     monkeypatch.setenv("SHOPFLOW_BACKUP_URL", str(live.backup_url))
     with pytest.raises(ServerError, match="was not restored"):
         apply_erasures.apply()
+
+
+async def test_a_worker_exports_what_was_just_erased(live: Settings, backup: Backup) -> None:
+    (job,) = (each for each in standard_jobs(live, {}) if each.name == "export_erasures")
+    async with shopflow.open(live) as shop:
+        with source.connect(live) as connection:
+            connection.execute("INSERT INTO erasure_log (user_id, reason) VALUES (uuidv7(), 'now')")
+        assert await job.run(shop.pool) == 1
