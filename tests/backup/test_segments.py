@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shopflow.backup.segments import first_missing
+from shopflow.backup.segments import extent, first_missing
 
 MB = 1024 * 1024
 
@@ -29,3 +29,11 @@ def test_the_first_gap_before_the_last_segment_is_named(
     gone = data.draw(st.sampled_from(numbers))
     expected = name(gone, size) if gone != numbers[-1] or gone == first else None
     assert first_missing(names - {name(gone, size)} | others, name(first, size), size) == expected
+
+
+def test_the_extent_is_that_of_the_segments_from_the_first_on() -> None:
+    size = 16 * MB
+    names = [name(number, size) for number in range(250, 260)]
+    others = ["00000002.history", name(258, size, timeline=2), f"{names[4]}.00000028.backup"]
+    assert extent(names + others, names[3], size) == (253 * size, 7 * size)
+    assert extent([], names[0], size) == (250 * size, 0)

@@ -48,7 +48,7 @@ def given(place: Path) -> Iterator[Settings]:
         directory.mkdir()
         os.chown(directory, account.uid, account.gid)
     data, url = own / "data", f"file://{store}"
-    run("initdb", "-D", data, "-U", "admin", "--auth=trust", "--no-sync")
+    run("initdb", "-D", data, "-U", "admin", "--auth=trust", "--encoding=UTF8", "--no-sync")
     lines = {
         **wal_archive.server_settings(url),
         "listen_addresses": "''",
