@@ -15,7 +15,7 @@ import pytest
 
 from shopflow import settings as settings_module
 from shopflow.postgres.embedded import Server
-from tests.conftest import fast_home
+from tests.conftest import fast_disk, fast_home, reachable_directory
 
 ROOT = Path(__file__).parents[2]
 # `sh &` is a block for another terminal, where it runs until the document's end.
@@ -225,14 +225,16 @@ def test_how_to_drill_and_look_back(workplace: dict[str, str]) -> None:
 
 @contextmanager
 def _archiving_at_once(workplace: dict[str, str], *others: str) -> Iterator[None]:
-    """A drill need not wait a minute; other homes beside the first are stopped afterwards."""
-    home = Path(workplace["SHOPFLOW_HOME"])
-    (home / "conf.d" / "archive.conf").write_text("archive_timeout = 1s\n")
-    try:
-        yield
-    finally:
-        for name in others:
-            Server(settings_module.load({}, home=Path(f"{home}{name}"))).stop()
+    """A home on a fast disk; a drill there need not wait a minute. Others beside it end, too."""
+    with reachable_directory(fast_disk()) as place:
+        home = fast_home(place)
+        (home / "conf.d" / "archive.conf").write_text("archive_timeout = 1s\n")
+        workplace["SHOPFLOW_HOME"] = str(home)
+        try:
+            yield
+        finally:
+            for name in ("", *others):
+                Server(settings_module.load({}, home=Path(f"{home}{name}"))).stop()
 
 
 def test_how_to_list_products(workplace: dict[str, str]) -> None:

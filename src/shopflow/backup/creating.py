@@ -159,4 +159,6 @@ def _look(settings: Settings) -> _Cluster:
         ).fetchone()
         if row is None:
             raise BackupError("the server does not answer")
-        return _Cluster(*row, connection.info.server_version)
+        now, mode, size, system, database, superuser = row
+        version = connection.info.server_version
+        return _Cluster(now, mode, size, system, database, superuser, version)
