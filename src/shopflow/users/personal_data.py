@@ -108,7 +108,7 @@ async def apply_erasures(pool: Pool, log: Sequence[LoggedErasure]) -> AppliedEra
     Entries of the log that the restored one lacks are added to it, and whom they name is erased
     again. All sessions end, and tokens that were mailed and not used are void: what was revoked
     after the restored time would be in force again otherwise. One transaction; doing it again
-    changes nothing more. The login must be the schema's owner.
+    changes nothing more. The login must be the schema's owner. Raises nothing of its own.
 
     Args:
         pool: the restored shop's.
