@@ -105,11 +105,16 @@ def test_a_store_without_a_backup_and_no_store_say_what_to_do(live: Settings, pl
         restore(msgspec.structs.replace(live, backup_url=None), place / "nothing")
 
 
-def test_a_missing_segment_is_named(live: Settings, backup: Backup, place: Path) -> None:
-    segment = place / "store" / "wal" / f"{backup.start_wal}.gz"
+def test_a_missing_segment_is_named(
+    live: Settings, superuser: psycopg.Connection, backup: Backup, place: Path
+) -> None:
+    for name in ("before the gap", "in the gap", "after the gap"):
+        mark(superuser, name)
+        archived(superuser)
+    segment = sorted((place / "store" / "wal").glob("0000000100*[0-9A-F].gz"))[-2]
     moved = segment.rename(place / "moved")
     try:
-        with pytest.raises(BackupError, match=backup.start_wal):
+        with pytest.raises(BackupError, match=segment.stem):
             restore(live, place / "gap")
     finally:
         moved.rename(segment)
