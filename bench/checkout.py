@@ -23,17 +23,21 @@ Placing = Callable[[Settings, str], AbstractAsyncContextManager[Place]]
 
 
 class Size(msgspec.Struct, frozen=True):
-    """How much is done: products in the shop, orders a run, its longest time, orders when short."""
+    """How much is done: products in the shop, orders a run, its longest time, orders when short.
+
+    A run of oscar's takes seconds to begin: a small scale has only that of the ratio.
+    """
 
     products: int
     orders: int
     within: float
     short: int
+    oscar_callers: tuple[int, ...]
 
 
 SIZES: Mapping[Scale, Size] = {
-    "tiny": Size(products=200, orders=160, within=2.0, short=64),
-    "default": Size(products=20_000, orders=6_000, within=3.0, short=640),
+    "tiny": Size(products=200, orders=96, within=2.0, short=64, oscar_callers=(8,)),
+    "default": Size(products=20_000, orders=6_000, within=3.0, short=640, oscar_callers=CALLERS),
 }
 
 
@@ -141,7 +145,7 @@ def _ways(server: Settings, size: Size) -> Iterator[tuple[str, Way]]:
     # pgbench does not read what it is answered: a shortage would count as an order.
     yield "limit", InShopflow(shop("limit"), limit.run, runs_short=False)
     try:
-        yield "oscar", oscar.InOscar(server, size.products, size.orders)
+        yield "oscar", oscar.InOscar(server, size.products, size.orders, size.oscar_callers)
     except oscar.MissingError as missing:
         print(f"oscar is left out: {missing}", file=sys.stderr)
 

@@ -70,16 +70,18 @@ class MissingError(Exception):
 class InOscar:
     """A shop of oscar's."""
 
-    callers = tuple(PROCESSES)
     runs_short = True
 
-    def __init__(self, server: Settings, products: int, baskets: int) -> None:
+    def __init__(
+        self, server: Settings, products: int, baskets: int, callers: tuple[int, ...]
+    ) -> None:
         """Install oscar, if it is not yet, and make its database.
 
         Raises:
             MissingError: when it cannot be installed.
         """
         _install()
+        self.callers = callers
         self._shop = shops.create(server, "oscar")
         # By TCP and with its password, which goes through the program's input.
         url = urlsplit(Server(server).url(with_password=True))

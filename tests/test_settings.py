@@ -12,7 +12,12 @@ from shopflow.settings import Settings, load, without_password
 URL = "postgresql://me:hush@db.example/shop"
 
 EXAMPLES = {
-    "backup_url": "file:///mnt/backups",
+    "backup_url": "s3://bucket/some/prefix",
+    "backup_key": "AGE-SECRET-KEY-1HUSH",
+    "backup_storage_class": "STANDARD_IA",
+    "backup_archive_storage_class": "DEEP_ARCHIVE",
+    "backup_full_at": "23:30",
+    "backup_archive_at": "Monday 04:00",
     "environment": "staging",
     "database_url": URL,
     "schema": "s",
@@ -134,6 +139,9 @@ def test_a_file_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
         ("STATEMENT_TIMEOUT", "-1"),
         ("LOCK_TIMEOUT", "inf"),
         ("SERVER_USER", " "),
+        ("BACKUP_FULL_AT", "24:00"),
+        ("BACKUP_ARCHIVE_AT", "someday 00:00"),
+        ("BACKUP_ARCHIVE_AT", "sunday"),
     ],
 )
 def test_a_value_that_cannot_work_is_refused_by_name(name: str, value: str) -> None:
@@ -235,10 +243,19 @@ def test_an_at_sign_that_libpq_reads_is_kept(url: str) -> None:
     assert load({"DATABASE_URL": url}).database_url == url
 
 
-@pytest.mark.parametrize("url", ["/mnt/backups", "file://host/mnt", "file:///", "s3://bucket"])
-def test_a_store_that_is_no_directory_is_refused(url: str) -> None:
+@pytest.mark.parametrize(
+    "url",
+    ["/mnt/backups", "file://host/mnt", "file:///", "s3://", "s3://Capitals", "s3://a-bucket//a"],
+)
+def test_a_store_that_is_neither_a_directory_nor_a_bucket_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match="backup_url"):
         load({"SHOPFLOW_BACKUP_URL": url})
+
+
+def test_a_key_in_the_stores_url_is_refused_and_not_repeated() -> None:
+    with pytest.raises(ConfigurationError, match="AWS_ACCESS_KEY_ID") as refused:
+        load({"SHOPFLOW_BACKUP_URL": "s3://KEYID:hush@a-bucket/prefix"})
+    assert "hush" not in str(refused.value)
 
 
 def test_a_home_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -38,7 +38,12 @@ SAME_NAME = 0.9
 SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,49}")
 # A century: longer than any shop, and within what PostgreSQL's times hold.
 LONGEST_DAYS = 36_500
+BACKUP_DIRECTORY = re.compile(r"file:///+[^/]")
+BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[^/]+)*$")
+STORAGE_CLASS = re.compile(r"[A-Z][A-Z_]*")
 CURRENCY_CODE = re.compile(r"[A-Z]{3}")
+TIME_OF_DAY = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,8 +56,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `unpaid_order_minutes` after they were placed, are what a worker removes and cancels; 0 for
     never. Events and dead letters are kept for `event_days`, and for `delivered_event_days` that
     an event was delivered. Best-selling is what sold most in the last `best_selling_days`.
-    `backup_url` is the directory, as file:///path, that backups and WAL go to; None for no
-    backups.
+    `backup_url` is the directory, as file:///path, or the bucket, as s3://bucket/prefix, that
+    backups and WAL go to; None for no backups. On S3, `backup_storage_class` is the storage class
+    of full and incremental backups, None for the bucket's own, and `backup_archive_storage_class`
+    that of archives. `backup_key`, or the only line of `backup_key_file`, is the age identity
+    that backups and WAL are encrypted with; None for no encryption. A full backup is due every
+    day at `backup_full_at` and kept `backup_full_days`, an archive every week at
+    `backup_archive_at` (`never` for none) and kept `backup_archive_days`, an incremental one every
+    `backup_incremental_hours` (0 for never); WAL is kept `backup_wal_days` (§7.1). Their times are
+    in UTC.
     """
 
     environment: Environment = "development"
@@ -81,6 +93,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     event_days: int = 30
     delivered_event_days: int = 7
     backup_url: str | None = None
+    backup_storage_class: str | None = None
+    backup_archive_storage_class: str = "GLACIER_IR"
+    backup_key: str | None = None
+    backup_key_file: Path | None = None
+    backup_full_at: str = "02:00"
+    backup_full_days: int = 30
+    backup_wal_days: int = 7
+    backup_incremental_hours: int = 0
+    backup_archive_at: str = "sunday 00:00"
+    backup_archive_days: int = 365
     sources: Mapping[str, Source] = msgspec.field(default_factory=dict)
 
     @property
@@ -97,7 +119,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.schema}, public, pg_temp"
 
     def shown(self) -> dict[str, tuple[str, Source]]:
-        """Return each setting as text with where it came from; the URL without its password."""
+        """Return each setting as text with where it came from, without a secret."""
         return {
             field: (_shown(field, getattr(self, field)), self.sources.get(field, "default"))
             for field in self.__struct_fields__
@@ -209,6 +231,8 @@ def _from_file(environ: Mapping[str, str], file: Path | None) -> dict[str, tuple
 def _shown(field: str, value: object) -> str:
     if value is None:
         return "not set"
+    if field == "backup_key":
+        return "set"
     return without_password(str(value)) if field == "database_url" else str(value)
 
 
@@ -216,7 +240,11 @@ def _parsed(key: str, value: object, source: Source) -> Any:
     try:
         return _PARSERS[key](value)
     except (ValueError, TypeError) as error:
-        shown = "" if key == "database_url" else f", not {value!r}"
+        shown = (
+            ""
+            if key in {"database_url", "backup_key"}
+            else f", not {without_password(str(value))!r}"
+        )
         raise ConfigurationError(f"{key} ({source}): {error}{shown}") from None
 
 
@@ -258,10 +286,37 @@ def _url(value: object) -> str:
 
 
 def _backup_url(value: object) -> str:
-    url = str(value)
-    if not url.startswith("file:///") or not url.removeprefix("file:").strip("/"):
-        raise ValueError("must be a directory as file:///path")
-    return url.rstrip("/")
+    url = str(value).rstrip("/")
+    if url.startswith("s3://") and "@" in url.removeprefix("s3://").partition("/")[0]:
+        raise ValueError("must hold no key: credentials go into AWS_ACCESS_KEY_ID and its like")
+    if not (BACKUP_DIRECTORY.match(url) or BUCKET.match(url)):
+        raise ValueError("must be a directory as file:///path, or as s3://bucket/prefix")
+    return url
+
+
+def _backup_key(value: object) -> str:
+    if not str(value).startswith("AGE-SECRET-KEY-1"):
+        raise ValueError("must be AGE-SECRET-KEY-1…; shopflow backup new-key makes one")
+    return str(value)
+
+
+def _storage_class(value: object) -> str:
+    if not STORAGE_CLASS.fullmatch(str(value)):
+        raise ValueError("must be a storage class of S3, such as STANDARD_IA")
+    return str(value)
+
+
+def _time_of_day(value: object) -> str:
+    if not re.fullmatch(TIME_OF_DAY, str(value)):
+        raise ValueError("must be a time of day in UTC as 02:00")
+    return str(value)
+
+
+def _weekly(value: object) -> str:
+    text = str(value).lower()
+    if text != "never" and not re.fullmatch(rf"(?:{'|'.join(WEEKDAYS)}) {TIME_OF_DAY}", text):
+        raise ValueError("must be a weekday and a time in UTC as 'sunday 00:00', or never")
+    return text
 
 
 def _number(kind: Callable[[str], Any], low: float, high: float) -> Callable[[object], Any]:
@@ -312,4 +367,14 @@ _PARSERS: Mapping[str, Callable[[object], Any]] = {
     "event_days": _number(int, 1, LONGEST_DAYS),
     "delivered_event_days": _number(int, 1, LONGEST_DAYS),
     "backup_url": _backup_url,
+    "backup_storage_class": _storage_class,
+    "backup_archive_storage_class": _storage_class,
+    "backup_key": _backup_key,
+    "backup_key_file": lambda value: Path(str(value)).expanduser().absolute(),
+    "backup_full_at": _time_of_day,
+    "backup_full_days": _number(int, 1, LONGEST_DAYS),
+    "backup_wal_days": _number(int, 1, LONGEST_DAYS),
+    "backup_incremental_hours": _number(int, 0, LONGEST_DAYS * 24),
+    "backup_archive_at": _weekly,
+    "backup_archive_days": _number(int, 1, LONGEST_DAYS),
 }

@@ -12,6 +12,8 @@ from shopflow import settings as settings_module
 from shopflow.backup import Backup, create
 from shopflow.postgres.embedded import Server
 from shopflow.settings import Settings
+from tests.backup import s3 as s3_module
+from tests.backup.s3 import Peer
 from tests.conftest import fast_disk, fast_home, reachable_directory
 
 
@@ -20,6 +22,15 @@ def place() -> Iterator[Path]:
     """Where the homes and the store are."""
     with reachable_directory(fast_disk()) as path:
         yield path
+
+
+@pytest.fixture(scope="package")
+def s3() -> Iterator[Peer]:
+    """S3 on this machine, which the AWS_* variables lead to."""
+    with s3_module.peer() as found, pytest.MonkeyPatch.context() as patch:
+        for name, value in found.environ.items():
+            patch.setenv(name, value)
+        yield found
 
 
 @pytest.fixture(scope="package")

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shopflow.backup.segments import extent, first_missing
+from shopflow.backup.segments import extent, first_missing, of_file, unbroken_since
 
 MB = 1024 * 1024
 
@@ -28,7 +28,19 @@ def test_the_first_gap_before_the_last_segment_is_named(
     assert first_missing(names | others, name(first, size), size) is None
     gone = data.draw(st.sampled_from(numbers))
     expected = name(gone, size) if gone != numbers[-1] or gone == first else None
-    assert first_missing(names - {name(gone, size)} | others, name(first, size), size) == expected
+    left = names - {name(gone, size)} | others
+    assert first_missing(left, name(first, size), size) == expected
+    since = gone + 1 if gone != numbers[-1] else first
+    assert unbroken_since(left, "00000001", size) == (name(since, size) if count > 1 else None)
+
+
+def test_what_is_called_after_a_segment_is_none() -> None:
+    segment = name(7, MB)
+    for suffix in ("", ".gz", ".zst.age"):
+        assert of_file(f"wal/{segment}{suffix}") == segment
+    for suffix in (".partial.gz", ".00000028.backup.gz", "0"):
+        assert of_file(f"wal/{segment}{suffix}") is None
+    assert of_file("wal/00000002.history.gz") is None
 
 
 def test_the_extent_is_that_of_the_segments_from_the_first_on() -> None:

@@ -236,6 +236,21 @@ def _fast_homes(workplace: dict[str, str], *others: str) -> Iterator[None]:
                 Server(settings_module.load({}, home=Path(f"{home}{name}"))).stop()
 
 
+def test_how_to_keep_backups_by_a_policy(workplace: dict[str, str]) -> None:
+    document = ROOT / "docs" / "howto" / "backup-policy.md"
+    seen = follow(workplace, document)
+    assert [line for line in seen.splitlines() if line.startswith("made ")][1:] == [
+        "made  nothing was due"
+    ]
+    assert "\tmarked keep\n" in seen
+    assert "lost if the data vanished  at most " in seen
+    assert "problem" not in seen.replace('"problems": []', "")
+    scheduled = re.findall(
+        r"^(?:ExecStart=|7 \* .*)/srv/shop/\.venv/bin/(.*)$", document.read_text(), re.MULTILINE
+    )
+    assert scheduled == ["shopflow backup due"] * 2
+
+
 def test_how_to_list_products(workplace: dict[str, str]) -> None:
     seen = follow(workplace, ROOT / "docs" / "howto" / "list-products.md")
     assert "back at the first page: True" in seen

@@ -35,7 +35,10 @@ Explain = Callable[[Query, Mapping[str, object]], list[Plan]]
 def large_template(
     test_server: Settings, admin: psycopg.Connection, template_database: str
 ) -> Iterator[str]:
-    """The name of a database with the shop; nobody connects to it."""
+    """The name of a database with the shop; nobody connects to it.
+
+    It takes a minute, so that all tests that use it run in one of pytest's workers.
+    """
     with new_database(admin, test_server, template=template_database) as settings:
         with psycopg.connect(conninfo(settings), autocommit=True) as connection:
             connection.execute("SET statement_timeout = 0")

@@ -39,9 +39,13 @@ INSERT INTO order_addresses (order_id, address_type, first_name, last_name, addr
 SELECT o.id, kind, 'A', 'B', 'C', 'D', 'E', 'DE'
 FROM orders AS o, unnest(ARRAY['shipping', 'billing']) AS kind;
 INSERT INTO order_shipments (order_id, carrier) SELECT id, 'DHL' FROM orders;
+ALTER TABLE payments DISABLE TRIGGER USER;
 INSERT INTO payments (order_id, amount, captured_amount, status, payment_method, captured_at)
 SELECT id, 1, 1, 'captured', 'card', now() FROM orders;
+ALTER TABLE payments ENABLE TRIGGER USER;
+ALTER TABLE refunds DISABLE TRIGGER USER;
 INSERT INTO refunds (payment_id, amount) SELECT id, 0.5 FROM payments;
+ALTER TABLE refunds ENABLE TRIGGER USER;
 -- Pending, which changes nothing; their trigger would look through the table for each.
 ALTER TABLE payment_operations DISABLE TRIGGER USER;
 INSERT INTO payment_operations (payment_id, refund_id, kind, amount, idempotency_key)

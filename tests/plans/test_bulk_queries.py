@@ -95,6 +95,7 @@ def test_the_history_of_prices_is_read_by_product(
             assert not plan.scanned, plan.text
 
 
+@pytest.mark.usefixtures("values")
 def test_what_is_due_is_found_among_the_open_ones(explain: Explain) -> None:
     for plan in explain(QUERIES["list_due_bulk_changes"], {}):
         assert "idx_bulk_changes_open" in plan.indexes, plan.text

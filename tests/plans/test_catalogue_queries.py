@@ -35,10 +35,11 @@ def values(large_shop: psycopg.ClientCursor[Any]) -> Mapping[str, Any]:
     """A row of each kind that is there, by the name of the parameter."""
     large_shop.execute(POPULAR)
     large_shop.execute(
-        "SELECT p.id AS popular, v.product_id, v.id AS variant_id, r.id AS review_id,"
-        " u.id AS user_id, i.id AS image_id"
-        " FROM products AS p, product_reviews AS r, users AS u, product_images AS i,"
-        " product_variants AS v JOIN products AS w ON w.id = v.product_id"
+        "SELECT p.id AS popular, v.id AS variant_id, v.product_id,"
+        " (SELECT r.id FROM product_reviews AS r LIMIT 1) AS review_id,"
+        " (SELECT u.id FROM users AS u LIMIT 1) AS user_id,"
+        " (SELECT i.id FROM product_images AS i LIMIT 1) AS image_id"
+        " FROM products AS p, product_variants AS v JOIN products AS w ON w.id = v.product_id"
         " WHERE p.slug = 'p1' AND w.slug = 'p2' LIMIT 1"
     )
     (row,) = large_shop.fetchall()

@@ -8,6 +8,7 @@ import msgspec
 
 from shopflow.backup.errors import BackupError
 from shopflow.backup.store import Store
+from shopflow.errors import NotFoundError
 
 DIRECTORY = "catalogue"
 
@@ -36,6 +37,8 @@ class Backup(msgspec.Struct, frozen=True):
         encrypted: whether data and manifest are.
         database: of the shop, in that cluster.
         superuser: the role that the cluster was made with.
+        end_wal: the name of the last WAL segment without which it is not consistent; None in
+            entries of before this was noted.
     """
 
     name: str
@@ -55,6 +58,12 @@ class Backup(msgspec.Struct, frozen=True):
     encrypted: bool = False
     database: str = "shopflow"
     superuser: str = "postgres"
+    end_wal: str | None = None
+
+
+def path(name: str) -> str:
+    """Return where the entry of a backup is."""
+    return f"{DIRECTORY}/{name}.json"
 
 
 def add(store: Store, backup: Backup) -> None:
@@ -63,7 +72,12 @@ def add(store: Store, backup: Backup) -> None:
     Raises:
         BackupError: when one of that name is there, or the store refuses.
     """
-    if not store.put_new(f"{DIRECTORY}/{backup.name}.json", msgspec.json.encode(backup)):
+    entry = msgspec.json.encode(backup)
+    # It is ours when S3 wrote it and the answer was lost.
+    if (
+        not store.put_new(path(backup.name), entry)
+        and b"".join(store.get(path(backup.name))) != entry
+    ):
         raise BackupError(f"the catalogue has a backup {backup.name} already")
 
 
@@ -73,7 +87,15 @@ def read(store: Store) -> list[Backup]:
     Raises:
         BackupError: when the store cannot be read, or an entry is damaged.
     """
-    return [_read(store, name) for name in store.names(DIRECTORY)]
+    found = []
+    for name in store.names(DIRECTORY):
+        try:
+            found.append(_read(store, name))
+        except BackupError:
+            # One that is being removed meanwhile is none.
+            if name in store.names(DIRECTORY):
+                raise
+    return found
 
 
 def _read(store: Store, name: str) -> Backup:
@@ -105,3 +127,33 @@ def choose(backups: Sequence[Backup], target: datetime | None) -> Backup:
             f" {ordered[0].finished_at.isoformat()}"
         )
     return usable[-1]
+
+
+def chain(backups: Sequence[Backup], backup: Backup) -> list[Backup]:
+    """Return what a restore of `backup` needs: the full one first, `backup` last.
+
+    Raises:
+        BackupError: when one of them is not in the catalogue any more.
+    """
+    found, named = [backup], {each.name: each for each in backups}
+    while (parent := found[0].parent) is not None:
+        if parent not in named:
+            raise BackupError(
+                f"the incremental backup {found[0].name} needs {parent}, which is not in the"
+                " catalogue: bring its entry back, or restore to a time before"
+                f" {backup.finished_at.isoformat()}"
+            )
+        found.insert(0, named[parent])
+    return found
+
+
+def named(backups: Sequence[Backup], name: str) -> Backup:
+    """Return the backup of that name.
+
+    Raises:
+        NotFoundError: when there is none.
+    """
+    for backup in backups:
+        if backup.name == name:
+            return backup
+    raise NotFoundError("backup", name)

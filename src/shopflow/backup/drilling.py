@@ -15,7 +15,7 @@ from shopflow.backup.catalogue import Backup
 from shopflow.backup.errors import BackupError
 from shopflow.backup.predicting import predict_rto
 from shopflow.backup.reports import Report, seconds
-from shopflow.backup.restoring import Progress, Restored, restore, settings_for
+from shopflow.backup.restoring import Progress, Restored, archived, restore, settings_for
 from shopflow.backup.scratch import scratch
 from shopflow.backup.store import Store
 from shopflow.backup.targets import Target
@@ -139,8 +139,7 @@ class _Findings:
     def report(self, now: datetime) -> Report:
         """Return what is to be kept."""
         plan, backup = self._plan, self._plan.backup
-        archived = [name.removesuffix(".gz") for name in self._store.names("wal")]
-        _, wal = segments.extent(archived, backup.start_wal, backup.segment_size)
+        _, wal = segments.extent(archived(self._store), backup.start_wal, backup.segment_size)
         return Report(
             name=f"drill-{plan.started_at:%Y%m%dT%H%M%S.%fZ}",
             outcome=reports.outcome_of(self._checks),

@@ -1,9 +1,10 @@
 """Restores a backup and the WAL after it into a new home, up to a target or to the end."""
 
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -19,11 +20,12 @@ from shopflow.backup import (
     targets,
 )
 from shopflow.backup.catalogue import Backup
+from shopflow.backup.encryption import key_of
 from shopflow.backup.errors import BackupError
 from shopflow.backup.replaying import Place
 from shopflow.backup.store import Store
 from shopflow.backup.targets import LATEST, Target
-from shopflow.backup.unpacking import unpack
+from shopflow.backup.unpacking import materialise
 from shopflow.errors import InvalidInputError
 from shopflow.invariants import Check
 from shopflow.postgres import postmaster, server_user, wal_archive
@@ -97,7 +99,9 @@ def restore(
     targets.check(target)
     _check_directory(to)
     store = Store(settings)
-    backup = choose(store, target)
+    key, backups = key_of(settings), catalogue.read(store)
+    backup = choose(store, backups, target)
+    chain = catalogue.chain(backups, backup)
     _check_wal(store, backup)
     new = settings_for(settings, to)
     account = server_user.find_account(new.server_user)
@@ -109,10 +113,13 @@ def restore(
             home.begin_restore(backup.name)
             home.make_directories(place.account)
             report(f"unpacking backup {backup.name}")
-            hba, foreign = _lay_out(store, backup, place, target, progress)
+            materialised = partial(
+                materialise, store, chain, key=key, moved=_moved(chain, progress)
+            )
+            hba, foreign = _lay_out(store, place, target, materialised)
         report("replaying the archived WAL")
         launched = place.server.launch_recovery(report)
-    start, total = segments.extent(_archived(store), backup.start_wal, backup.segment_size)
+    start, total = segments.extent(archived(store), backup.start_wal, backup.segment_size)
     try:
         last = replaying.finish(
             place,
@@ -158,7 +165,7 @@ def settings_for(settings: Settings, home: Path) -> Settings:
     )
 
 
-def choose(store: Store, target: Target) -> Backup:
+def choose(store: Store, backups: Sequence[Backup], target: Target) -> Backup:
     """Return the backup to start from: the newest that had ended before the target.
 
     For a restore point that only the WAL knows: the oldest whose WAL is all there.
@@ -166,38 +173,41 @@ def choose(store: Store, target: Target) -> Backup:
     Raises:
         BackupError: when there is none.
     """
-    backups = catalogue.read(store)
     if target.restore_point is None or not backups:
         return catalogue.choose(backups, target.at)
     found = restore_points.find(store, target.restore_point)
     if found is not None:
         return catalogue.choose(backups, found.created_at)
-    archived = _archived(store)
+    there = archived(store)
     whole = (
         each
         for each in sorted(backups, key=lambda backup: backup.finished_at)
-        if segments.first_missing(archived, each.start_wal, each.segment_size) is None
+        if segments.first_missing(there, each.start_wal, each.segment_size) is None
     )
     return next(whole, catalogue.choose(backups, None))
 
 
+def _moved(chain: Sequence[Backup], progress: Progress) -> Callable[[int], None]:
+    total, done = sum(backup.size for backup in chain), 0
+
+    def moved(size: int) -> None:
+        nonlocal done
+        done += size
+        progress("unpacking", done, total)
+
+    return moved
+
+
 def _lay_out(
-    store: Store, backup: Backup, place: Place, target: Target, progress: Progress
+    store: Store, place: Place, target: Target, materialised: Callable[..., None]
 ) -> tuple[str, bool]:
     """Put the backup in its place, ready to replay.
 
     Returns its pg_hba.conf as it was, and whether it is of a server that is not embedded.
     """
-    done = 0
-
-    def moved(size: int) -> None:
-        nonlocal done
-        done += size
-        progress("unpacking", done, backup.size)
-
     with place.home.unfinished("restore", place.account) as directory:
         data = directory / "data"
-        unpack(store, backup, data, place.account, moved)
+        materialised(data=data, account=place.account)
         _verify(place.server, data)
         foreign = adopting.lay_out(data, place.account)
         values = recovery.settings_of(wal_archive.directory(store.url), target)
@@ -223,12 +233,17 @@ def _check_directory(to: Path) -> None:
         raise InvalidInputError("to", str(to), "must be a new or an empty directory")
 
 
-def _archived(store: Store) -> list[str]:
-    return [name.removesuffix(".gz") for name in store.names("wal")]
+def archived(store: Store) -> set[str]:
+    """Return the names of the archived segments.
+
+    Raises:
+        BackupError: when the store cannot be read.
+    """
+    return {name for path in store.names("wal") if (name := segments.of_file(path))}
 
 
 def _check_wal(store: Store, backup: Backup) -> None:
-    missing = segments.first_missing(_archived(store), backup.start_wal, backup.segment_size)
+    missing = segments.first_missing(archived(store), backup.start_wal, backup.segment_size)
     if missing is not None:
         raise BackupError(
             f"the WAL segment {missing} after backup {backup.name} is missing in {store.url}:"

@@ -4,8 +4,16 @@ import re
 from collections.abc import Iterable
 
 NAME = re.compile(r"[0-9A-F]{24}")
+# As archived, compressed or not; a backup's label and what is not whole are called after one.
+ARCHIVED = re.compile(r"([0-9A-F]{24})(?!\.partial|\.[0-9A-F]{8}\.backup)(?:\..*)?")
 # A segment's name counts within what four bytes of a position address.
 SPAN = 2**32
+
+
+def of_file(path: str) -> str | None:
+    """Return the name of the segment that an archived file is, None when it is another thing."""
+    found = ARCHIVED.fullmatch(path.rpartition("/")[2])
+    return found[1] if found else None
 
 
 def first_missing(archived: Iterable[str], start: str, size: int) -> str | None:
@@ -19,17 +27,45 @@ def first_missing(archived: Iterable[str], start: str, size: int) -> str | None:
         size: bytes of a segment.
     """
     timeline = start[:8]
-    numbers = {
-        _number(name, size)
-        for name in archived
-        if NAME.fullmatch(name) and name.startswith(timeline)
-    }
+    numbers = _numbers(archived, timeline, size)
     first = _number(start, size)
     last = max((number for number in numbers if number >= first), default=first)
     missing = (number for number in range(first, last + 1) if number not in numbers)
     number = next(missing, None)
-    if number is None:
+    return None if number is None else _name(timeline, number, size)
+
+
+def unbroken_since(archived: Iterable[str], timeline: str, size: int) -> str | None:
+    """Return the first segment after which none of the timeline is missing; None without any.
+
+    Args:
+        archived: names of archived files, other kinds among them.
+        timeline: the first eight digits of a segment's name.
+        size: bytes of a segment.
+    """
+    numbers = _numbers(archived, timeline, size)
+    first = max(numbers, default=None)
+    if first is None:
         return None
+    while first - 1 in numbers:
+        first -= 1
+    return _name(timeline, first, size)
+
+
+def before(timeline: int, high: int, low: int, size: int) -> str:
+    """Return the name of the segment that ends at, or holds, the position `high`/`low`."""
+    return _name(f"{timeline:08X}", (high * SPAN + low - 1) // size, size)
+
+
+def _numbers(archived: Iterable[str], timeline: str, size: int) -> set[int]:
+    return {
+        _number(name, size)
+        for name in archived
+        if NAME.fullmatch(name) and name.startswith(timeline)
+    }
+
+
+def _name(timeline: str, number: int, size: int) -> str:
     high, low = divmod(number, SPAN // size)
     return f"{timeline}{high:08X}{low:08X}"
 

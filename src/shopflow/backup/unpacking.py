@@ -1,45 +1,64 @@
 """A backup's content from the store into a data directory, as it arrives."""
 
-import hashlib
-import io
 import os
+import shutil
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, cast
 
 import zstandard
 
+from shopflow.backup import recovery
 from shopflow.backup.catalogue import Backup
+from shopflow.backup.chunks import Hashed, Reader
+from shopflow.backup.encryption import NEEDED, Key
 from shopflow.backup.errors import BackupError
 from shopflow.backup.store import Store
+from shopflow.postgres import server_user
 from shopflow.postgres.server_user import Account
 
 
-class _Source(io.RawIOBase):
-    """Chunks as a file, hashed as they are read."""
+def materialise(
+    store: Store,
+    chain: Sequence[Backup],
+    data: Path,
+    account: Account,
+    key: Key | None = None,
+    *,
+    moved: Callable[[int], None] = lambda _size: None,
+) -> None:
+    """Write the data directory that the last of `chain` is of, as files of `account`.
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks, self._rest = chunks, b""
-        self._digest = hashlib.sha256()
+    Incremental backups lie beside `data`, each in full, until they are put together.
 
-    def readable(self) -> bool:
-        return True
+    Args:
+        store: where they are.
+        chain: a full backup, and the incremental ones that build on it, in order.
+        data: the new directory, in one of its own.
+        account: whose the files become.
+        key: what they are decrypted with.
+        moved: told the bytes read from the store, as they come.
 
-    def read(self, size: int = -1) -> bytes:
-        if not self._rest:
-            self._rest = next(self._chunks, b"")
-            self._digest.update(self._rest)
-        if size < 0:
-            size = len(self._rest)
-        part, self._rest = self._rest[:size], self._rest[size:]
-        return part
-
-    def sha256(self) -> str:
-        """Return the digest of the whole, reading what is left."""
-        while self.read():
-            pass
-        return self._digest.hexdigest()
+    Raises:
+        BackupError: when one is not what was stored, or they do not fit together.
+    """
+    if len(chain) == 1:
+        unpack(store, chain[0], data, account, key, moved=moved)
+        return
+    parts = [data.with_name(f"{data.name}-{backup.name}") for backup in chain]
+    for backup, part in zip(chain, parts, strict=True):
+        unpack(store, backup, part, account, key, moved=moved)
+    program = server_user.installed() / server_user.PROGRAMS / "bin" / "pg_combinebackup"
+    # Files that need no putting together stay where they are: the parts go away.
+    failed = recovery.run([program, "--link", "-o", data, *parts])
+    if failed:
+        names = ", ".join(backup.name for backup in chain)
+        raise BackupError(f"the backups {names} cannot be put together: {failed}")
+    for part in parts:
+        shutil.rmtree(part)
+    for path in (data, *data.rglob("*")):
+        os.chown(path, account.uid, account.gid, follow_symlinks=False)
 
 
 def unpack(
@@ -47,6 +66,8 @@ def unpack(
     backup: Backup,
     data: Path,
     account: Account,
+    key: Key | None,
+    *,
     moved: Callable[[int], None] = lambda _size: None,
 ) -> None:
     """Write the backup's files into the new directory `data`, as files of `account`.
@@ -63,18 +84,19 @@ def unpack(
 
     data.mkdir(0o700)
     os.chown(data, account.uid, account.gid)
-    source = _Source(_told(store.get(backup.data), moved))
+    stored = Hashed(_told(store.get(backup.data), moved))
+    source = Reader(_plain(iter(stored), backup, backup.data, key))
     try:
         with (
             zstandard.ZstdDecompressor().stream_reader(cast("IO[bytes]", source)) as reader,
             tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r|") as archive,
         ):
             archive.extractall(data, filter=owned)  # noqa: S202 the filter refuses paths outside
-        found = source.sha256()
+        source.drain()
     except (tarfile.TarError, zstandard.ZstdError, EOFError) as error:
-        raise _damaged(backup, str(error)) from error
-    if found != backup.sha256:
-        raise _damaged(backup, "its checksum is another")
+        raise _damaged(backup, backup.data, str(error)) from error
+    if stored.sha256() != backup.sha256:
+        raise _damaged(backup, backup.data, "its checksum is another")
 
 
 def _told(chunks: Iterator[bytes], moved: Callable[[int], None]) -> Iterator[bytes]:
@@ -83,8 +105,35 @@ def _told(chunks: Iterator[bytes], moved: Callable[[int], None]) -> Iterator[byt
         yield chunk
 
 
-def _damaged(backup: Backup, reason: str) -> BackupError:
+def read_manifest(store: Store, backup: Backup, key: Key | None) -> bytes:
+    """Return the backup's manifest.
+
+    Raises:
+        BackupError: when it has none, or it is not what was stored.
+    """
+    if backup.manifest is None:
+        raise BackupError(f"backup {backup.name} has no manifest in the store: make a full one")
+    chunks = _plain(store.get(backup.manifest), backup, backup.manifest, key)
+    try:
+        decompressor = zstandard.ZstdDecompressor().decompressobj()
+        content = b"".join(map(decompressor.decompress, chunks))
+    except zstandard.ZstdError as error:
+        raise _damaged(backup, backup.manifest, str(error)) from error
+    if not decompressor.eof:
+        raise _damaged(backup, backup.manifest, "it is cut off")
+    return content
+
+
+def _plain(chunks: Iterator[bytes], backup: Backup, path: str, key: Key | None) -> Iterator[bytes]:
+    if not backup.encrypted:
+        return chunks
+    if key is None:
+        raise BackupError(f"{path} is encrypted: {NEEDED}")
+    return key.decrypt(chunks, path)
+
+
+def _damaged(backup: Backup, path: str, reason: str) -> BackupError:
     return BackupError(
-        f"backup {backup.name} is damaged ({reason}): move its entry"
+        f"backup {backup.name} is damaged ({path}: {reason}): move its entry"
         f" catalogue/{backup.name}.json away, and an earlier one is taken"
     )

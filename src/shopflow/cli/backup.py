@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import cyclopts
-import msgspec
 from rich.console import Console
 from rich.progress import DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
@@ -17,7 +16,6 @@ from shopflow.backup import (
     create,
     create_restore_point,
     restore,
-    status,
 )
 from shopflow.backup.restoring import settings_for
 from shopflow.cli.apply_erasures import apply_to, pairs
@@ -28,8 +26,12 @@ from shopflow.errors import InvalidInputError
 
 app = cyclopts.App(
     name="backup",
-    help="Back the shop up into `SHOPFLOW_BACKUP_URL`, as file:///path.",
+    help="Back the shop up into `SHOPFLOW_BACKUP_URL`, as file:///path or s3://bucket.",
 )
+for _name in ("show", "verify", "new-key"):
+    app.command(f"shopflow.cli.backup_storage:{_name.replace('-', '_')}", name=_name)
+for _name in ("status", "keep", "prune", "due"):
+    app.command(f"shopflow.cli.backup_policy:{_name}", name=_name)
 
 
 app.command("shopflow.cli.archiving:archive_settings", name="archive-settings")
@@ -40,10 +42,12 @@ app.command("shopflow.cli.looking_back:diff", name="diff")
 
 
 @app.command(name="create")
-def create_backup(*, json: bool = False) -> None:
-    """Make a full backup while the shop runs; waits until the WAL that it needs is archived.
+def create_backup(*, kind: catalogue.Kind = "full", json: bool = False) -> None:
+    """Make a backup while the shop runs; waits until the WAL that it needs is archived.
 
     Args:
+        kind: full, incremental (what changed since the newest other one), or archive (a full one
+            that is kept longer, on S3 in a storage class of its own).
         json: print the catalogue's entry as a JSON object.
     """
     settings = settings_module.load()
@@ -51,7 +55,7 @@ def create_backup(*, json: bool = False) -> None:
     columns = (TextColumn("{task.description}"), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("backing up", total=None)
-        made = create(settings, lambda size: progress.advance(task, size))
+        made = create(settings, lambda size: progress.advance(task, size), kind=kind)
     if json:
         show_json(made)
     else:
@@ -70,30 +74,15 @@ def list_backups(*, json: bool = False) -> None:
         show_json(found)
         return
     show_table(
-        ("name", "restores from", "bytes", "content"),
+        ("name", "kind", "restores from", "bytes", "content"),
         (
-            (each.name, each.finished_at.isoformat(), str(each.size), str(each.content_size))
+            (
+                *(each.name, each.kind, each.finished_at.isoformat()),
+                *(str(each.size), str(each.content_size)),
+            )
             for each in found
         ),
     )
-
-
-@app.command(name="status")
-def show_status(*, json: bool = False) -> int:
-    """Show what can be restored to and whether WAL waits; exit code 1 when something is wrong.
-
-    Args:
-        json: print a JSON object.
-    """
-    settings = settings_module.load()
-    require_running(settings)
-    found = status(settings)
-    if json:
-        show_json(found)
-    else:
-        pairs = msgspec.structs.asdict(found)
-        show_pairs((name.replace("_", " "), value) for name, value in pairs.items())
-    return 1 if found.problem else 0
 
 
 @app.command(name="restore-point")

@@ -37,7 +37,8 @@ def up(target: str = "heads", *, have_backup: Backup = False) -> None:
 
     Args:
         target: the revision to go up to, by default the newest.
-        have_backup: go on in production, where data may not change without a backup.
+        have_backup: go on in production, where data changes only after a backup of the last 26
+            hours (`shopflow backup`) with all WAL since.
     """
     settings = settings_module.load()
     with _running(settings):

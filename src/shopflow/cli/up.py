@@ -11,6 +11,7 @@ from shopflow import settings as settings_module
 from shopflow.cli.demo import load_with_progress
 from shopflow.cli.output import program, show_pairs, tell
 from shopflow.cli.target import described, login_conninfo, refuse_production
+from shopflow.cli.up_backups import backing_up
 from shopflow.demo.loader import ShopNotEmptyError
 from shopflow.migrations import runner
 from shopflow.postgres.embedded import Server
@@ -24,7 +25,7 @@ def up(*, demo: bool = False, once: bool = False) -> None:
 
     The data stays when it stops. `SHOPFLOW_HOME` says where it is, `SHOPFLOW_PORT` which port to
     listen on. With `SHOPFLOW_DATABASE_URL` or `PGHOST` no server is started, only the schema is
-    brought up there.
+    brought up there. With `SHOPFLOW_BACKUP_URL` the backups that are due are made while it serves.
 
     Args:
         demo: load a generated shop of 1,000 products if this one is empty; not in production.
@@ -48,7 +49,8 @@ def up(*, demo: bool = False, once: bool = False) -> None:
         if once:
             keep = True
         elif settings.embedded:
-            _serve(server)
+            with backing_up(settings):
+                _serve(server)
     finally:
         if not keep:
             server.stop()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import aiohttp
 import msgspec
 
 from shopflow.events.deliveries import ActiveConsumer, Outcome
 from shopflow.events.models import Event
 from shopflow.events.signing import signatures
+
+# Where a request is made it is imported: it would be a quarter of the start of every command.
+if TYPE_CHECKING:
+    import aiohttp
 
 # Seconds for a connection, and for everything.
 CONNECT_TIMEOUT, TIMEOUT = 5.0, 15.0
@@ -22,12 +25,16 @@ class Sender:
     """Sends webhooks; a context, whose connections are closed at its end."""
 
     def __init__(self, *, timeout: float = TIMEOUT) -> None:
-        self._timeout = aiohttp.ClientTimeout(total=timeout, connect=min(CONNECT_TIMEOUT, timeout))
+        self._timeout = timeout
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
+        import aiohttp  # noqa: PLC0415 see above
+
         self._session = aiohttp.ClientSession(
-            timeout=self._timeout,
+            timeout=aiohttp.ClientTimeout(
+                total=self._timeout, connect=min(CONNECT_TIMEOUT, self._timeout)
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": "ShopFlow"},
         )
@@ -44,6 +51,8 @@ class Sender:
 
     async def send(self, consumer: ActiveConsumer, event: Event) -> Outcome:
         """Post an event to a webhook; taken when the answer is 2xx, redirects are not followed."""
+        import aiohttp  # noqa: PLC0415 see above
+
         if self._session is None or consumer.url is None:
             raise ValueError("a webhook is sent inside the sender's context, to a URL")
         body = body_of(event)
@@ -61,7 +70,7 @@ class Sender:
             ) as answer:
                 return _outcome(answer.status, answer.headers.get("Retry-After"))
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            return Outcome(error=_said(error, self._timeout.total))
+            return Outcome(error=_said(error, self._timeout))
 
 
 def body_of(event: Event) -> bytes:
@@ -93,8 +102,10 @@ def _outcome(status: int, retry_after: str | None) -> Outcome:
     )
 
 
-def _said(error: Exception, timeout: float | None) -> str:
+def _said(error: Exception, timeout: float) -> str:
     """Say it in our words: the library's may hold the URL, whose path may be a secret."""
+    import aiohttp  # noqa: PLC0415 see above
+
     if isinstance(error, TimeoutError):
         return f"no answer within {timeout:g} s"
     if isinstance(error, aiohttp.ClientSSLError | aiohttp.ServerFingerprintMismatch):

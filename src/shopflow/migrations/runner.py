@@ -12,6 +12,7 @@ from shopflow.errors import MigrationError
 from shopflow.migrations import checksums, env, leftovers, ownership, state
 from shopflow.migrations.applying import WAIT, Report, open_run, prepare, silent, take
 from shopflow.migrations.authoring import new
+from shopflow.migrations.backed_up import want_backup
 from shopflow.migrations.drift import check
 from shopflow.migrations.files import Files, locations_of, title
 from shopflow.migrations.loss import Loss, rehearse
@@ -104,7 +105,8 @@ def up(
     Args:
         settings: the shop; its schema is made if it is not there.
         target: a revision, `branch@head`, or `heads` for all that there are.
-        have_backup: that there is a backup, without which production's data is not touched.
+        have_backup: that there is a backup of another kind; without that or a fresh one of
+            ShopFlow's, production's data is not touched.
         report: told what happens, a line at a time.
         locations: where the migrations are; None for ShopFlow's and `settings.migrations`.
         wait: seconds.
@@ -117,7 +119,7 @@ def up(
         steps = run.files.pending(now.heads, target)
         _refuse_changed(run.files, now)
         if steps and not now.empty:
-            _want_backup(settings, have_backup=have_backup, report=report)
+            want_backup(settings, have_backup=have_backup, report=report)
         if steps:
             ownership.want_set_role(run.lock.connection, settings)
         prepare(run.lock.connection, settings.schema)
@@ -161,7 +163,7 @@ def down(
         _refuse_changed(run.files, now)
         if not steps:
             return []
-        _want_backup(settings, have_backup=have_backup, report=report)
+        want_backup(settings, have_backup=have_backup, report=report)
         if not confirm(rehearse(steps, run)):
             return []
         return take(steps, run)
@@ -185,14 +187,3 @@ def _refuse_changed(files: Files, now: state.State) -> None:
             f"changed after it was applied: {', '.join(names)}. Put the file back as it was, and "
             "make the change a new migration."
         )
-
-
-def _want_backup(settings: Settings, *, have_backup: bool, report: Report) -> None:
-    if settings.environment != "production":
-        return
-    if not have_backup:
-        raise MigrationError(
-            f"the schema {settings.schema} holds data and the environment is production: make a "
-            "backup first, then say so to shopflow migrate with --i-have-a-backup"
-        )
-    report("PRODUCTION: going on without a restore point, because --i-have-a-backup was given")

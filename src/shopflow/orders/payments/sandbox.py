@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from http import HTTPStatus
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import aiohttp
 import msgspec
 
 from shopflow.errors import ConfigurationError
@@ -23,6 +22,10 @@ from shopflow.orders.payments.gateway import (
     Unknown,
 )
 from shopflow.orders.payments.signatures import verify
+
+# Where a request is made it is imported: it would be a quarter of the start of every command.
+if TYPE_CHECKING:
+    import aiohttp
 
 NAME = "sandbox"
 SIGNATURE = "Sandbox-Signature"
@@ -72,7 +75,7 @@ class Sandbox:
         self.url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {api_key}"}
         self._secret = webhook_secret.encode()
-        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._timeout = timeout
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
@@ -106,6 +109,8 @@ class Sandbox:
 
     async def find(self, key: str) -> Result | None:
         """Ask what became of the operation with this key."""
+        import aiohttp  # noqa: PLC0415 see above
+
         try:
             async with self._open().get(
                 f"{self.url}/operations", params={"key": key}, headers=self._headers
@@ -143,6 +148,8 @@ class Sandbox:
         )
 
     async def _do(self, key: str, path: str, **request: str) -> Result:
+        import aiohttp  # noqa: PLC0415 see above
+
         try:
             async with self._open().post(
                 self.url + path, json=request, headers=self._headers | {KEY: key}
@@ -152,8 +159,12 @@ class Sandbox:
             return _lost(error)
 
     def _open(self) -> aiohttp.ClientSession:
+        import aiohttp  # noqa: PLC0415 see above
+
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout)
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=self._timeout)
+            )
         return self._session
 
 
