@@ -63,12 +63,12 @@ def test_without_a_time_all_that_was_archived_comes_back(
 ) -> None:
     mark(superuser, "last")
     archived(superuser)
-    mark(superuser, "not archived")
+    mark(superuser, "too late for the archive")
     restored = restore(live, place / "latest")
     try:
         found = canaries(restored.url)
         assert "last" in found
-        assert "not archived" not in found
+        assert "too late for the archive" not in found
     finally:
         stop(live, place / "latest")
     # It starts again as any other home does.
