@@ -70,6 +70,7 @@ DOMAINS = {
     "Shipping": ("shipping_zones", "shipping_methods"),
     "Taxes": ("tax_rates",),
     "Events": ("outbox_events", "event_consumers", "event_deliveries", "worker_jobs"),
+    "Backups": ("restore_canaries",),
     "Migrations": ("alembic_version", "migration_checksums"),
 }
 COLUMNS = b"""

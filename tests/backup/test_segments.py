@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shopflow.backup.segments import first_missing, of_file, unbroken_since
+from shopflow.backup.segments import extent, first_missing, of_file, unbroken_since
 
 MB = 1024 * 1024
 
@@ -41,3 +41,11 @@ def test_what_is_called_after_a_segment_is_none() -> None:
     for suffix in (".partial.gz", ".00000028.backup.gz", "0"):
         assert of_file(f"wal/{segment}{suffix}") is None
     assert of_file("wal/00000002.history.gz") is None
+
+
+def test_the_extent_is_that_of_the_segments_from_the_first_on() -> None:
+    size = 16 * MB
+    names = [name(number, size) for number in range(250, 260)]
+    others = ["00000002.history", name(258, size, timeline=2), f"{names[4]}.00000028.backup"]
+    assert extent(names + others, names[3], size) == (253 * size, 7 * size)
+    assert extent([], names[0], size) == (250 * size, 0)

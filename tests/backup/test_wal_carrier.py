@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from shopflow import settings as settings_module
-from shopflow.backup import BackupError, Store, create, restore
+from shopflow.backup import BackupError, Store, Target, create, restore
 from shopflow.backup.encryption import Key, new_key
 from shopflow.backup.wal_carrier import fetching, pushing
 from shopflow.backup.wal_files import WalFiles
@@ -83,7 +83,7 @@ def test_a_shop_goes_to_s3_encrypted_and_comes_back_at_a_time(
     mark(superuser, "after")
     superuser.execute("CREATE TABLE load AS SELECT generate_series(1, 300000) AS number")
     archived(superuser)
-    restored = restore(shipped, place / "from-s3", at=target)
+    restored = restore(shipped, place / "from-s3", Target(target))
     new = msgspec.structs.replace(shipped, home=place / "from-s3", backup_url=None)
     try:
         assert restored.backup == backup.name

@@ -81,7 +81,7 @@ def _two_rows(settings: settings_module.Settings) -> datetime:
         (("--at", "2026-01-15T14:30:00"), "offset"),
         (("--at", "yesterday"), "2026-01-15T14:30:00Z"),
         (("--at", f"{datetime.now(UTC).year + 1}-01-01T00:00:00Z"), "future"),
-        ((), "either --at TIME or --latest"),
+        ((), "one of --at TIME"),
         (("--latest",), "shopflow backup create"),
     ],
 )

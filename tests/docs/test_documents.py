@@ -16,7 +16,7 @@ import pytest
 from shopflow import settings as settings_module
 from shopflow.postgres.embedded import Server
 from tests.backup import s3
-from tests.conftest import fast_home
+from tests.conftest import fast_disk, fast_home, reachable_directory
 
 ROOT = Path(__file__).parents[2]
 # `sh &` is a block for another terminal, where it runs until the document's end.
@@ -213,6 +213,39 @@ def test_how_to_store_backups(workplace: dict[str, str]) -> None:
     assert len(re.findall(r"^20\S+\t\d+\twhole$", seen, re.MULTILINE)) == 2
     assert re.search(r"^kind +incremental$", seen, re.MULTILINE)
     assert re.search(r"^encrypted +True$", seen, re.MULTILINE)
+
+
+def test_the_tutorial_of_a_lost_database(workplace: dict[str, str]) -> None:
+    with _fast_homes(workplace, "-clone", "-rescued"):
+        seen = follow(workplace, ROOT / "docs" / "tutorial" / "lose-a-database.md")
+    assert "products: 0 added, 0 removed, 100 changed" in seen
+    assert re.search(r"price: \d+\.\d\d → 1\.00", seen)
+    assert "sessions ended" in seen
+    assert re.search(r"products *\n-+\n *100\n", seen)
+    assert "(2 rows)" in seen
+
+
+def test_how_to_drill(workplace: dict[str, str]) -> None:
+    with _fast_homes(workplace):
+        # Not to wait a minute.
+        config = Path(workplace["SHOPFLOW_HOME"]) / "conf.d" / "archive.conf"
+        config.write_text("archive_timeout = 1s\n")
+        seen = follow(workplace, ROOT / "docs" / "howto" / "restore-drills.md")
+    assert re.search(r"^pg_amcheck +ok$", seen, re.MULTILINE)
+    assert re.search(r"\tpassed\tvalid\t", seen)
+
+
+@contextmanager
+def _fast_homes(workplace: dict[str, str], *others: str) -> Iterator[None]:
+    """A home on a fast disk; others beside it are stopped afterwards, too."""
+    with reachable_directory(fast_disk()) as place:
+        home = fast_home(place)
+        workplace["SHOPFLOW_HOME"] = str(home)
+        try:
+            yield
+        finally:
+            for name in ("", *others):
+                Server(settings_module.load({}, home=Path(f"{home}{name}"))).stop()
 
 
 def test_how_to_keep_backups_by_a_policy(workplace: dict[str, str]) -> None:

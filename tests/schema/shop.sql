@@ -18,6 +18,7 @@ VALUES ('00000000-0000-7000-8000-000000000032', '00000000-0000-7000-8000-0000000
 INSERT INTO rate_limits (key_hash, theoretical_arrival) VALUES (sha256('a key'), now());
 INSERT INTO erasure_log (id, user_id, reason)
 VALUES ('00000000-0000-7000-8000-000000000033', '00000000-0000-7000-8000-000000000003', 'asked for it');
+INSERT INTO restore_canaries (id) VALUES ('00000000-0000-7000-8000-000000000034');
 INSERT INTO categories (id, parent_id, name, slug)
 VALUES ('00000000-0000-7000-8000-0000000000c1', NULL, 'Clothing', 'clothing'),
        ('00000000-0000-7000-8000-0000000000c2', '00000000-0000-7000-8000-0000000000c1', 'Shirts', 'shirts');

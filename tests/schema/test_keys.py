@@ -22,6 +22,7 @@ NEVER_UPDATED = {
     "deleted_user_orders",
     "stock_movements",
     "erasure_log",
+    "restore_canaries",
     "outbox_events",
     "price_changes",
 }

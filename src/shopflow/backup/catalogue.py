@@ -35,6 +35,8 @@ class Backup(msgspec.Struct, frozen=True):
         parent: the name of the backup that an incremental one builds on.
         manifest: where its backup_manifest is in the store.
         encrypted: whether data and manifest are.
+        database: of the shop, in that cluster.
+        superuser: the role that the cluster was made with.
         end_wal: the name of the last WAL segment without which it is not consistent; None in
             entries of before this was noted.
     """
@@ -54,6 +56,8 @@ class Backup(msgspec.Struct, frozen=True):
     parent: str | None = None
     manifest: str | None = None
     encrypted: bool = False
+    database: str = "shopflow"
+    superuser: str = "postgres"
     end_wal: str | None = None
 
 

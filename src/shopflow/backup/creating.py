@@ -10,18 +10,16 @@ from pathlib import Path
 from typing import IO
 
 import msgspec
-import psycopg
 import zstandard
 
-from shopflow.backup import catalogue, manifest
+from shopflow.backup import canaries, catalogue, erasures, manifest, source
 from shopflow.backup.catalogue import Backup, Kind
 from shopflow.backup.chunks import Hashed
 from shopflow.backup.encryption import Key, key_of
 from shopflow.backup.errors import BackupError
+from shopflow.backup.source import Source
 from shopflow.backup.store import CHUNK, Store
 from shopflow.backup.unpacking import read_manifest
-from shopflow.postgres.embedded import Server
-from shopflow.postgres.server_user import environment
 from shopflow.settings import Settings
 
 # At 3, zstd's own default, one core keeps up with pg_basebackup.
@@ -35,6 +33,8 @@ class _Cluster(msgspec.Struct, frozen=True):
     archive_mode: str
     segment_size: int
     system_identifier: str
+    database: str
+    superuser: str
     size: int
     version: int
 
@@ -66,7 +66,7 @@ def create(
     *,
     kind: Kind = "full",
 ) -> Backup:
-    """Make a backup of the embedded server while it runs, and return its catalogue entry.
+    """Make a backup of the server while it runs, and return its catalogue entry.
 
     It is streamed: nothing is kept on this machine, and a few chunks of 8 MB in memory. Waits
     until the WAL that it needs is archived. What is cut short is no backup: the entry is written
@@ -84,13 +84,16 @@ def create(
             an incremental backup has nothing to build on.
         ServerError: when there is no server.
     """
-    store, server, key = Store(settings), Server(settings), key_of(settings)
-    before = _look(server)
+    store, server, key = Store(settings), Source(settings), key_of(settings)
+    before = _look(settings)
     if before.archive_mode == "off":
         raise BackupError(
             "the server archives no WAL, and a backup without it cannot be restored: start the"
             " server again with SHOPFLOW_BACKUP_URL set"
         )
+    with source.connect(settings) as connection:
+        canaries.write(connection)
+        erasures.export(connection, store)
     parent = _parent(catalogue.read(store), before) if kind == "incremental" else None
     name, suffix = f"{before.now:%Y%m%dT%H%M%S}Z", ".age" if key else ""
     data, listing = f"base/{name}.tar.zst{suffix}", f"base/{name}.manifest.zst{suffix}"
@@ -112,7 +115,7 @@ def create(
     backup = Backup(
         name=name,
         started_at=before.now,
-        finished_at=_look(server).now,
+        finished_at=_look(settings).now,
         start_wal=tar.start_wal,
         segment_size=before.segment_size,
         system_identifier=before.system_identifier,
@@ -126,6 +129,8 @@ def create(
         manifest=listing,
         encrypted=key is not None,
         end_wal=manifest.end_wal(content, before.segment_size),
+        database=before.database,
+        superuser=before.superuser,
     )
     catalogue.add(store, backup)
     return backup
@@ -175,7 +180,7 @@ def _incremental(store: Store, parent: Backup | None, key: Key | None) -> Iterat
 
 @contextlib.contextmanager
 def _running(
-    server: Server, incremental: contextlib.AbstractContextManager[Sequence[str]]
+    server: Source, incremental: contextlib.AbstractContextManager[Sequence[str]]
 ) -> Iterator[tuple[IO[bytes], Callable[[], None]]]:
     """Run pg_basebackup; give its output, and what raises at its end when it failed."""
     with tempfile.TemporaryFile() as errors, incremental as arguments:
@@ -185,7 +190,7 @@ def _running(
             *("-D", "-", "-Ft", "-X", "none", "-c", "fast", *arguments),
         ]
         process = subprocess.Popen(  # noqa: S603 no shell reads it
-            command, stdout=subprocess.PIPE, stderr=errors, env=environment()
+            command, stdout=subprocess.PIPE, stderr=errors, env=server.environment()
         )
 
         def ended() -> None:
@@ -203,17 +208,19 @@ def _running(
                 process.kill()
 
 
-def _look(server: Server) -> _Cluster:
-    with psycopg.connect(server.superuser_conninfo(), autocommit=True) as connection:
+def _look(settings: Settings) -> _Cluster:
+    with source.connect(settings) as connection:
         row = connection.execute(
             """
             SELECT clock_timestamp(), current_setting('archive_mode'),
                 (SELECT setting::int FROM pg_settings WHERE name = 'wal_segment_size'),
                 (SELECT system_identifier::text FROM pg_control_system()),
-                (SELECT sum(pg_database_size(oid))::bigint FROM pg_database)
+                (SELECT sum(pg_database_size(oid))::bigint FROM pg_database),
+                current_database(), (SELECT rolname FROM pg_roles WHERE oid = 10)
             """
         ).fetchone()
         if row is None:
             raise BackupError("the server does not answer")
-        now, mode, segment, system, size = row
-        return _Cluster(now, mode, segment, system, size, connection.info.server_version)
+        now, mode, segment, system, size, database, superuser = row
+        version = connection.info.server_version
+        return _Cluster(now, mode, segment, system, database, superuser, size, version)

@@ -2,11 +2,10 @@
 
 import os
 import subprocess
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from shopflow.postgres.cluster import SUPERUSER
+from shopflow.backup.targets import LATEST, Target
 from shopflow.postgres.server_config import quoted
 from shopflow.postgres.server_home import Home
 from shopflow.postgres.server_user import Account, environment
@@ -14,25 +13,23 @@ from shopflow.postgres.server_user import Account, environment
 # Last of conf.d, so that it wins.
 SETTINGS = "zz-restore.conf"
 # The socket's directory is the account's alone, and passwords are not known yet.
-ONLY_US = f"local all {SUPERUSER} trust\n"
+ONLY_US = "local all {} trust\n"
 # ALTER SYSTEM's file wins over everything, and a restored server must not archive as the old one.
 NOT_TAKEN_OVER = ("archive_", "recovery_", "restore_", "primary_", "hba_file", "synchronous_")
 
 
-def configure(data: Path, home: Home, account: Account, command: str, at: datetime | None) -> str:
+def configure(
+    data: Path, home: Home, account: Account, values: Mapping[str, str], superuser: str
+) -> str:
     """Make `data` replay the archive when it starts; return its pg_hba.conf as it was.
 
     Args:
         data: the data directory, not yet in its place.
         home: where it will be.
         account: who owns it.
-        command: the restore_command.
-        at: where replay stops and waits; None for the end of the archive.
+        values: the settings while it replays.
+        superuser: the role that may connect meanwhile.
     """
-    values = {"restore_command": quoted(command), "hot_standby": "on"}
-    if at is not None:
-        values["recovery_target_time"] = quoted(at.isoformat(" "))
-        values["recovery_target_action"] = "pause"
     text = "".join(f"{name} = {value}\n" for name, value in values.items())
     _write(home.extra_config / SETTINGS, text, account)
     _write(data / "recovery.signal", "", account)
@@ -41,8 +38,26 @@ def configure(data: Path, home: Home, account: Account, command: str, at: dateti
     kept = [line for line in lines if not line.startswith(NOT_TAKEN_OVER)]
     _write(auto, "".join(kept), account)
     hba = (data / "pg_hba.conf").read_text(encoding="utf-8")
-    _write(data / "pg_hba.conf", ONLY_US, account)
+    quoted_name = '"' + superuser.replace('"', '""') + '"'
+    _write(data / "pg_hba.conf", ONLY_US.format(quoted_name), account)
     return hba
+
+
+def settings_of(command: str, target: Target) -> dict[str, str]:
+    """Return the settings that replay an archive.
+
+    Args:
+        command: the restore_command.
+        target: where replay stops and waits; the end of the archive is no stop.
+    """
+    values = {"restore_command": quoted(command), "hot_standby": "on"}
+    if target.at is not None:
+        values["recovery_target_time"] = quoted(target.at.isoformat(" "))
+    if target.restore_point is not None:
+        values["recovery_target_name"] = quoted(target.restore_point)
+    if target != LATEST:
+        values["recovery_target_action"] = "pause"
+    return values
 
 
 def unconfigure(home: Home, account: Account, hba: str) -> None:

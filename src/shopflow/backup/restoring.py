@@ -1,32 +1,45 @@
-"""Restores a backup and the WAL after it into a new home, up to a time or to the end."""
+"""Restores a backup and the WAL after it into a new home, up to a target or to the end."""
 
-import time
-from collections.abc import Callable
-from contextlib import ExitStack
+import errno
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
-import psycopg
-from psycopg.conninfo import make_conninfo
 
-from shopflow.backup import catalogue, recovery, segments, wal_files
+from shopflow.backup import (
+    adopting,
+    catalogue,
+    checks,
+    recovery,
+    replaying,
+    restore_points,
+    segments,
+    targets,
+    wal_files,
+)
 from shopflow.backup.catalogue import Backup
 from shopflow.backup.encryption import key_of
 from shopflow.backup.errors import BackupError
+from shopflow.backup.replaying import Place
 from shopflow.backup.store import Store
+from shopflow.backup.targets import LATEST, Target
 from shopflow.backup.unpacking import materialise
-from shopflow.errors import InvalidInputError, ServerError
-from shopflow.postgres import cluster, pgpass, postmaster, server_user
-from shopflow.postgres.cluster import DATABASE, SUPERUSER
+from shopflow.errors import InvalidInputError
+from shopflow.invariants import Check
+from shopflow.postgres import postmaster, server_user
+from shopflow.postgres.cluster import DATABASE
 from shopflow.postgres.embedded import Server, silent
-from shopflow.postgres.postmaster import Launched
 from shopflow.postgres.server_home import Home
 from shopflow.settings import Settings
 
-POLL_SECONDS = 0.1
 LOCK_SECONDS = 60.0
-PROMOTE_SECONDS = 600
+RECORD = "restored.json"
+
+# What is being done, bytes done, and of how many.
+Progress = Callable[[str, int, int], None]
 
 
 class Restored(msgspec.Struct, frozen=True):
@@ -36,9 +49,12 @@ class Restored(msgspec.Struct, frozen=True):
         url: how to connect.
         home: its `SHOPFLOW_HOME`.
         backup: the name of the base backup.
-        target: what was asked for; None for the end of the archive.
+        target: the time that was asked for; None for another target.
         last_transaction: when the last transaction that it holds was committed, None when none
             was after the backup.
+        restore_point: the name that was asked for, None for another target.
+        restored_at: when it was ready.
+        checks: how the shop's rules stand in it; empty when they were not looked at.
     """
 
     url: str
@@ -46,93 +62,197 @@ class Restored(msgspec.Struct, frozen=True):
     backup: str
     target: datetime | None
     last_transaction: datetime | None
+    restore_point: str | None
+    restored_at: datetime
+    checks: list[Check]
 
 
 def restore(
     settings: Settings,
     to: Path,
+    target: Target = LATEST,
     *,
-    at: datetime | None = None,
+    check: bool = True,
     report: Callable[[str], None] = silent,
+    progress: Progress = lambda _what, _done, _total: None,
 ) -> Restored:
     """Restore into the new directory `to` and leave the server there running (§7.2).
 
-    Returns when recovery has reached the target and the server takes writes. It archives
-    nothing. Nothing of the live server is touched, and it need not be there.
+    Returns when recovery has reached the target, the rules were checked and the server takes
+    writes; what breaks a rule is told and stays. It archives nothing. Nothing of the live server
+    is touched, and it need not be there. Should this process be killed, the directory says that
+    it is unfinished: `shopflow up` refuses it.
 
     Args:
         settings: `backup_url` says from where; what else they say holds for the new server.
         to: becomes a home of its own; must not exist, or be empty.
-        at: the last moment to have, with an offset; None for all that was archived.
+        target: the last moment to have.
+        check: whether to check the shop's rules, which reads its tables.
         report: told what is done.
+        progress: told how far it is, in bytes.
 
     Raises:
         InvalidInputError: for a time without an offset or in the future, and a `to` in use.
         ConfigurationError: when no store is set.
-        BackupError: when no backup fits, one is damaged, WAL is missing or ends too early.
+        BackupError: when no backup fits, one is damaged, WAL is missing or ends too early, and
+            when the disk is full.
     """
-    _check_input(to, at)
+    targets.check(target)
+    _check_directory(to)
     store = Store(settings)
     key, backups = key_of(settings), catalogue.read(store)
-    backup = catalogue.choose(backups, at)
+    backup = choose(store, backups, target)
     chain = catalogue.chain(backups, backup)
     _check_wal(store, backup)
-    new = msgspec.structs.replace(
+    new = settings_for(settings, to)
+    account = server_user.find_account(new.server_user)
+    place = Place(Server(new), Home(to), account, backup.superuser, backup.database)
+    home = place.home
+    start, total = segments.extent(archived(store), backup.start_wal, backup.segment_size)
+    with ExitStack() as carrying:
+        with _full_disk_told(home):
+            home.make(place.account)
+            with home.lock(LOCK_SECONDS, lambda: None):
+                home.begin_restore(backup.name)
+                home.make_directories(place.account)
+                command = carrying.enter_context(
+                    wal_files.restore_command(settings, store, home, place.account)
+                )
+                report(f"unpacking backup {backup.name}")
+                materialised = partial(
+                    materialise, store, chain, key=key, moved=_moved(chain, progress)
+                )
+                hba, foreign = _lay_out(command, place, target, materialised)
+            report("replaying the archived WAL")
+            launched = place.server.launch_recovery(report)
+        try:
+            last = replaying.finish(
+                place,
+                launched,
+                target,
+                lambda at: progress("replaying", min(max(at - start, 0), total), total),
+            )
+        except BaseException:
+            place.server.stop()
+            raise
+    try:
+        if foreign:
+            adopting.adopt(replaying.login(place), backup, new)
+            place = msgspec.structs.replace(place, database=DATABASE)
+        with replaying.connect(place) as connection:
+            if check:
+                report("checking the shop's rules")
+            found = Restored(
+                url=place.server.url(),
+                home=str(to),
+                backup=backup.name,
+                target=target.at,
+                last_transaction=last,
+                restore_point=target.restore_point,
+                restored_at=datetime.now(UTC),
+                checks=checks.rules(connection, new.schema) if check else [],
+            )
+            with home.lock(LOCK_SECONDS, lambda: None):
+                replaying.open_up(place, connection, f"{new.schema}_owner", hba)
+        home.write(home.path / RECORD, msgspec.json.encode(found))
+        home.end_restore()
+    except BaseException:
+        place.server.stop()
+        raise
+    return found
+
+
+def settings_for(settings: Settings, home: Path) -> Settings:
+    """Return the settings of a restored server in `home`: embedded, and it archives nothing."""
+    return msgspec.structs.replace(
         settings,
-        home=to,
+        home=home,
         backup_url=None,
         port=None,
         database_url=None,
         server_from_pg_variables=False,
     )
-    account, home, server = server_user.find_account(new.server_user), Home(to), Server(new)
-    home.make(account)
-    with ExitStack() as carrying:
-        with home.lock(LOCK_SECONDS, lambda: None):
-            home.make_directories(account)
-            report(f"unpacking backup {backup.name}")
-            with home.unfinished("restore", account) as directory:
-                materialise(store, chain, directory / "data", account, key)
-                _verify(server, directory / "data")
-                command = carrying.enter_context(
-                    wal_files.restore_command(settings, store, home, account)
-                )
-                hba = recovery.configure(directory / "data", home, account, command, at)
-                (directory / "data").rename(home.data)
-        report("replaying the archived WAL")
-        launched = server.launch_recovery(report)
-        try:
-            last = _finish(server, home, account, launched, at)
-        except BaseException:
-            server.stop()
-            raise
-    try:
-        with home.lock(LOCK_SECONDS, lambda: None), _connect(server, home, account) as connection:
-            _set_passwords(connection, home, f"{new.schema}_owner")
-            recovery.unconfigure(home, account, hba)
-            connection.execute("SELECT pg_reload_conf()")
-    except BaseException:
-        server.stop()
-        raise
-    return Restored(server.url(), str(to), backup.name, at, last)
 
 
-def _check_input(to: Path, at: datetime | None) -> None:
-    if at is not None and at.tzinfo is None:
+def choose(store: Store, backups: Sequence[Backup], target: Target) -> Backup:
+    """Return the backup to start from: the newest that had ended before the target.
+
+    For a restore point that only the WAL knows: the oldest whose WAL is all there.
+
+    Raises:
+        BackupError: when there is none.
+    """
+    if target.restore_point is None or not backups:
+        return catalogue.choose(backups, target.at)
+    found = restore_points.find(store, target.restore_point)
+    if found is not None:
+        return catalogue.choose(backups, found.created_at)
+    there = archived(store)
+    whole = (
+        each
+        for each in sorted(backups, key=lambda backup: backup.finished_at)
+        if segments.first_missing(there, each.start_wal, each.segment_size) is None
+    )
+    return next(whole, catalogue.choose(backups, None))
+
+
+def _moved(chain: Sequence[Backup], progress: Progress) -> Callable[[int], None]:
+    total, done = sum(backup.size for backup in chain), 0
+
+    def moved(size: int) -> None:
+        nonlocal done
+        done += size
+        progress("unpacking", done, total)
+
+    return moved
+
+
+def _lay_out(
+    command: str, place: Place, target: Target, materialised: Callable[..., None]
+) -> tuple[str, bool]:
+    """Put the backup in its place, ready to replay.
+
+    Returns its pg_hba.conf as it was, and whether it is of a server that is not embedded.
+    """
+    with place.home.unfinished("restore", place.account) as directory:
+        data = directory / "data"
+        materialised(data=data, account=place.account)
+        _verify(place.server, data)
+        foreign = adopting.lay_out(data, place.account)
+        values = recovery.settings_of(command, target)
+        values |= adopting.limits(place.server.binary("pg_controldata"), data)
+        hba = recovery.configure(data, place.home, place.account, values, place.superuser)
+        data.rename(place.home.data)
+    return hba, foreign
+
+
+def _check_directory(to: Path) -> None:
+    home = Home(to)
+    if postmaster.running(home.data) is not None:
         raise InvalidInputError(
-            "at", at.isoformat(), "needs its offset, as 2026-01-15T14:30:00+00:00, or Z for UTC"
+            "to", str(to), "holds a server that runs; a restore needs a new or an empty directory"
         )
-    if at is not None and at > datetime.now(UTC):
+    if home.restoring.exists():
         raise InvalidInputError(
-            "at", at.isoformat(), "is in the future; --latest has all that was archived"
+            "to",
+            str(to),
+            "holds a restore that did not finish: remove the directory, or give another",
         )
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise InvalidInputError("to", str(to), "must be a new or an empty directory")
 
 
+def archived(store: Store) -> set[str]:
+    """Return the names of the archived segments.
+
+    Raises:
+        BackupError: when the store cannot be read.
+    """
+    return {name for path in store.names("wal") if (name := segments.of_file(path))}
+
+
 def _check_wal(store: Store, backup: Backup) -> None:
-    archived = [segments.archived_name(name) for name in store.names("wal")]
-    missing = segments.first_missing(archived, backup.start_wal, backup.segment_size)
+    missing = segments.first_missing(archived(store), backup.start_wal, backup.segment_size)
     if missing is not None:
         raise BackupError(
             f"the WAL segment {missing} after backup {backup.name} is missing in {store.url}:"
@@ -147,73 +267,13 @@ def _verify(server: Server, data: Path) -> None:
         raise BackupError(f"the backup is damaged, restore an earlier one: {found}")
 
 
-def _finish(
-    server: Server,
-    home: Home,
-    account: server_user.Account,
-    launched: Launched,
-    at: datetime | None,
-) -> datetime | None:
-    """Wait for the target and promote; return when the last transaction was committed."""
-    while True:
-        ended = postmaster.ended(home, launched)
-        if ended is not None:
-            raise _failed(ended, at)
-        try:
-            with _connect(server, home, account) as connection:
-                replaying, paused, last = _progress(connection)
-                if replaying and paused:
-                    connection.execute(
-                        "SELECT pg_promote(true, %(seconds)s)", {"seconds": PROMOTE_SECONDS}
-                    )
-                    return last
-                if not replaying:
-                    return last
-        except psycopg.OperationalError:
-            # Not yet consistent, so it takes no connections.
-            pass
-        time.sleep(POLL_SECONDS)
-
-
-def _progress(connection: psycopg.Connection) -> tuple[bool, bool, datetime | None]:
-    """Return whether it replays, whether it waits at the target, and the last commit replayed."""
-    row = connection.execute(
-        """
-        SELECT pg_is_in_recovery(),
-            CASE WHEN pg_is_in_recovery()
-                THEN pg_get_wal_replay_pause_state() = 'paused' ELSE false END,
-            pg_last_xact_replay_timestamp()
-        """
-    ).fetchone()
-    return (True, False, None) if row is None else (row[0], row[1], row[2])
-
-
-def _failed(said: str, at: datetime | None) -> ServerError | BackupError:
-    if "recovery ended before configured recovery target was reached" in said:
-        return BackupError(
-            f"the archived WAL ends before {at}, or a segment cannot be read: --latest restores"
-            f" to where it ends ({said})"
-        )
-    return BackupError(f"PostgreSQL ended while it replayed the WAL: {said}")
-
-
-def _connect(server: Server, home: Home, account: server_user.Account) -> psycopg.Connection:
-    return psycopg.connect(
-        make_conninfo(
-            host=str(home.socket(account)),
-            port=server.status().port or 1,
-            user=SUPERUSER,
-            dbname=DATABASE,
-            password="",
-            options="",
-            connect_timeout=5,
-        ),
-        autocommit=True,
-    )
-
-
-def _set_passwords(connection: psycopg.Connection, home: Home, owner: str) -> None:
-    """Give the new home passwords of its own: the old ones may have been lost with the old."""
-    for role in (SUPERUSER, owner):
-        password, _ = pgpass.ensure(home, role)
-        cluster.ensure_login(connection, role, password)
+@contextmanager
+def _full_disk_told(home: Home) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise BackupError(
+            f"the disk of {home.path} is full: remove the directory and restore to a larger disk"
+        ) from error

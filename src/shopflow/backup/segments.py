@@ -77,5 +77,22 @@ def _name(timeline: str, number: int, size: int) -> str:
     return f"{timeline}{high:08X}{low:08X}"
 
 
+def extent(archived: Iterable[str], start: str, size: int) -> tuple[int, int]:
+    """Return where the WAL from `start` on begins, and how many bytes of it are archived.
+
+    Args:
+        archived: names of archived files, other kinds among them.
+        start: the segment that a restore begins with.
+        size: bytes of a segment.
+    """
+    first = _number(start, size)
+    count = sum(
+        1
+        for name in archived
+        if NAME.fullmatch(name) and name.startswith(start[:8]) and _number(name, size) >= first
+    )
+    return first * size, count * size
+
+
 def _number(name: str, size: int) -> int:
     return int(name[8:16], 16) * (SPAN // size) + int(name[16:], 16)

@@ -3,7 +3,7 @@
 import os
 import shutil
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, cast
 
@@ -25,6 +25,8 @@ def materialise(
     data: Path,
     account: Account,
     key: Key | None = None,
+    *,
+    moved: Callable[[int], None] = lambda _size: None,
 ) -> None:
     """Write the data directory that the last of `chain` is of, as files of `account`.
 
@@ -36,16 +38,17 @@ def materialise(
         data: the new directory, in one of its own.
         account: whose the files become.
         key: what they are decrypted with.
+        moved: told the bytes read from the store, as they come.
 
     Raises:
         BackupError: when one is not what was stored, or they do not fit together.
     """
     if len(chain) == 1:
-        unpack(store, chain[0], data, account, key)
+        unpack(store, chain[0], data, account, key, moved=moved)
         return
     parts = [data.with_name(f"{data.name}-{backup.name}") for backup in chain]
     for backup, part in zip(chain, parts, strict=True):
-        unpack(store, backup, part, account, key)
+        unpack(store, backup, part, account, key, moved=moved)
     program = server_user.installed() / server_user.PROGRAMS / "bin" / "pg_combinebackup"
     # Files that need no putting together stay where they are: the parts go away.
     failed = recovery.run([program, "--link", "-o", data, *parts])
@@ -58,8 +61,18 @@ def materialise(
         os.chown(path, account.uid, account.gid, follow_symlinks=False)
 
 
-def unpack(store: Store, backup: Backup, data: Path, account: Account, key: Key | None) -> None:
+def unpack(
+    store: Store,
+    backup: Backup,
+    data: Path,
+    account: Account,
+    key: Key | None,
+    *,
+    moved: Callable[[int], None] = lambda _size: None,
+) -> None:
     """Write the backup's files into the new directory `data`, as files of `account`.
+
+    `moved` is told the bytes read from the store, as they come.
 
     Raises:
         BackupError: when the content is not what was stored.
@@ -71,7 +84,7 @@ def unpack(store: Store, backup: Backup, data: Path, account: Account, key: Key 
 
     data.mkdir(0o700)
     os.chown(data, account.uid, account.gid)
-    stored = Hashed(store.get(backup.data))
+    stored = Hashed(_told(store.get(backup.data), moved))
     source = Reader(_plain(iter(stored), backup, backup.data, key))
     try:
         with (
@@ -84,6 +97,12 @@ def unpack(store: Store, backup: Backup, data: Path, account: Account, key: Key 
         raise _damaged(backup, backup.data, str(error)) from error
     if stored.sha256() != backup.sha256:
         raise _damaged(backup, backup.data, "its checksum is another")
+
+
+def _told(chunks: Iterator[bytes], moved: Callable[[int], None]) -> Iterator[bytes]:
+    for chunk in chunks:
+        moved(len(chunk))
+        yield chunk
 
 
 def read_manifest(store: Store, backup: Backup, key: Key | None) -> bytes:

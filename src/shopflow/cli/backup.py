@@ -9,19 +9,36 @@ from rich.console import Console
 from rich.progress import DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from shopflow import settings as settings_module
-from shopflow.backup import Store, catalogue, create, restore
+from shopflow.backup import (
+    Store,
+    Target,
+    catalogue,
+    create,
+    create_restore_point,
+    restore,
+)
+from shopflow.backup.restoring import settings_for
+from shopflow.cli.apply_erasures import apply_to, pairs
 from shopflow.cli.output import show_json, show_pairs, show_table, tell
+from shopflow.cli.progress import bytes_bar
 from shopflow.cli.target import require_running
-from shopflow.errors import InvalidInputError, ServerError
+from shopflow.errors import InvalidInputError
 
 app = cyclopts.App(
     name="backup",
-    help="Back the embedded server up into `SHOPFLOW_BACKUP_URL`, as file:///path or s3://bucket.",
+    help="Back the shop up into `SHOPFLOW_BACKUP_URL`, as file:///path or s3://bucket.",
 )
 for _name in ("show", "verify", "new-key"):
     app.command(f"shopflow.cli.backup_storage:{_name.replace('-', '_')}", name=_name)
 for _name in ("status", "keep", "prune", "due"):
     app.command(f"shopflow.cli.backup_policy:{_name}", name=_name)
+
+
+app.command("shopflow.cli.archiving:archive_settings", name="archive-settings")
+app.command("shopflow.cli.drilling:drill", name="drill")
+app.command("shopflow.cli.apply_erasures:apply", name="apply-erasures")
+app.command("shopflow.cli.looking_back:clone", name="clone")
+app.command("shopflow.cli.looking_back:diff", name="diff")
 
 
 @app.command(name="create")
@@ -34,8 +51,6 @@ def create_backup(*, kind: catalogue.Kind = "full", json: bool = False) -> None:
         json: print the catalogue's entry as a JSON object.
     """
     settings = settings_module.load()
-    if not settings.embedded:
-        raise ServerError("only the embedded server is backed up; a database URL or PGHOST is set")
     require_running(settings)
     columns = (TextColumn("{task.description}"), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
@@ -70,28 +85,68 @@ def list_backups(*, json: bool = False) -> None:
     )
 
 
+@app.command(name="restore-point")
+def make_restore_point(name: str, /, *, json: bool = False) -> None:
+    """Give this moment a name to restore to, as before a risky change.
+
+    Returns when the WAL up to it is archived.
+
+    Args:
+        name: 1 to 63 letters, digits, -, _ and .
+        json: print a JSON object.
+    """
+    settings = settings_module.load()
+    require_running(settings)
+    made = create_restore_point(settings, name)
+    if json:
+        show_json(made)
+    else:
+        show_pairs([("restore point", made.name), ("at", made.created_at)])
+
+
 def restore_backup(
     *,
     to: Path,
     at: str | None = None,
+    restore_point: str | None = None,
     latest: Annotated[bool, cyclopts.Parameter(negative=())] = False,
+    into_production: bool = False,
+    skip_checks: bool = False,
     json: bool = False,
-) -> None:
-    """Restore into a new directory, up to a time or to the end of the archive, and run it there.
+) -> int:
+    """Restore into a new directory, up to a moment or to the end of the archive, and run it there.
 
     The live server is not touched. The new one is a home: `SHOPFLOW_HOME=DIRECTORY shopflow psql`
-    opens it and `SHOPFLOW_HOME=DIRECTORY shopflow down` stops it.
+    opens it and `SHOPFLOW_HOME=DIRECTORY shopflow down` stops it. Exit code 1 when its rows break
+    a rule of the shop; it runs all the same.
 
     Args:
         to: the directory, new or empty.
         at: the last moment to have, with its offset: 2026-01-15T14:30:00Z.
+        restore_point: the name that `shopflow backup restore-point` gave a moment.
         latest: all that was archived.
+        into_production: the restored shop is to be used in place of the lost one: erase again who
+            was erased after that moment and end all sessions, as `backup apply-erasures` does.
+        skip_checks: do not check the shop's rules, which reads its tables.
         json: print a JSON object with `url`.
     """
     settings = settings_module.load()
-    if latest == (at is not None):
-        raise InvalidInputError("at", at, "give either --at TIME or --latest")
-    restored = restore(settings, to.absolute(), at=_time(at) if at else None, report=tell)
+    target = target_of(at, restore_point, latest=latest)
+    with bytes_bar() as progress:
+        restored = restore(
+            settings,
+            to.absolute(),
+            target,
+            check=not skip_checks,
+            report=tell,
+            progress=progress,
+        )
+    applied = None
+    if into_production:
+        applied = apply_to(settings_for(settings, Path(restored.home)), Store(settings))
+    else:
+        tell("before customers use it: shopflow backup apply-erasures, with this SHOPFLOW_HOME")
+    broken = [each for each in restored.checks if each.result != "ok"]
     if json:
         show_json(restored)
     else:
@@ -100,9 +155,25 @@ def restore_backup(
                 ("restored", restored.home),
                 ("backup", restored.backup),
                 ("last transaction", restored.last_transaction),
+                *(pairs(applied) if applied else ()),
+                *((each.name, f"{each.result}: {each.reason}") for each in broken),
                 ("URL", restored.url),
             ]
         )
+    return 1 if any(each.result == "failed" for each in broken) else 0
+
+
+def target_of(at: str | None, restore_point: str | None, *, latest: bool) -> Target:
+    """Return the target that the options name.
+
+    Raises:
+        InvalidInputError: unless it is exactly one, and a time.
+    """
+    if [at is not None, restore_point is not None, latest].count(True) != 1:
+        raise InvalidInputError(
+            "at", at, "give one of --at TIME, --restore-point NAME and --latest"
+        )
+    return Target(_time(at) if at is not None else None, restore_point)
 
 
 def _time(given: str) -> datetime:

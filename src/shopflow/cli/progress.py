@@ -6,12 +6,15 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     ProgressColumn,
     Task,
+    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 from rich.progress import Progress as Bar
 from rich.text import Text
@@ -52,5 +55,30 @@ def bar(things: str) -> Iterator[Update]:
 
         def update(description: str, completed: int, total: int | None, done: int) -> None:
             shown.update(task, description=description, completed=completed, total=total, done=done)
+
+        yield update
+
+
+@contextmanager
+def bytes_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """Show bytes and their rate on stderr, if that is a terminal; told what, done and of how many.
+
+    Each thing that is done has a line of its own.
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
+        tasks: dict[str, TaskID] = {}
+
+        def update(description: str, completed: int, total: int) -> None:
+            if description not in tasks:
+                tasks[description] = shown.add_task(description, total=total)
+            shown.update(tasks[description], completed=completed, total=total)
 
         yield update

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import timedelta
 
+from shopflow.backup import erasures
 from shopflow.carts.expiry import expire_carts
 from shopflow.events.cleaning import clean_accounts, expire_events
 from shopflow.events.jobs import Job
@@ -53,9 +55,15 @@ def standard_jobs(settings: Settings, gateways: Gateways) -> tuple[Job, ...]:
         jobs.append(
             Job("expire_unpaid_orders", MINUTE, lambda pool: expire_unpaid_orders(pool, old))
         )
+    if settings.backup_url is not None:
+        jobs.append(Job("export_erasures", MINUTE, lambda _pool: _export_erasures(settings)))
     for name, gateway in gateways.items():
         jobs.extend(_gateway_jobs(name, gateway))
     return tuple(jobs)
+
+
+async def _export_erasures(settings: Settings) -> int:
+    return await asyncio.to_thread(erasures.export_recent, settings)
 
 
 async def recover_payments(pool: Pool, gateways: Gateways) -> int:

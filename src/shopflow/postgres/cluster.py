@@ -59,7 +59,7 @@ def create(home: Home, account: Account, initdb: Path, lock: int) -> None:
     password, _ = pgpass.ensure(home, SUPERUSER)
     with home.unfinished("initdb", account) as directory:
         data, password_file = directory / "data", directory / "password"
-        _write_for(account, password_file, password)
+        write_for(account, password_file, password)
         _initdb(account, initdb, data, password_file, lock)
         password_file.unlink()
         with (data / "postgresql.conf").open("a", encoding="utf-8") as config:
@@ -145,7 +145,8 @@ def _ensure_database(connection: psycopg.Connection, owner: str) -> None:
     connection.execute(sql.SQL("GRANT ALL ON DATABASE {} TO {}").format(database, role))
 
 
-def _write_for(account: Account, path: Path, text: str) -> None:
+def write_for(account: Account, path: Path, text: str) -> None:
+    """Write a new file that only `account` can read."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as file:
         os.fchown(handle, account.uid, account.gid)

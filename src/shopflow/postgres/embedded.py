@@ -86,6 +86,7 @@ class Server:
         """
         account = server_user.find_account(self._settings.server_user)
         try:
+            self._home.check_restored()
             self._home.make(account)
             return self._locked_start(account, report)
         except OSError as error:
@@ -97,6 +98,7 @@ class Server:
         with self._home.lock(
             LOCK_SECONDS, lambda: report("waiting for another process that starts this server")
         ) as lock:
+            self._home.check_restored()
             self._home.make_directories(account)
             found = postmaster.running(self._home.data)
             if found is not None:

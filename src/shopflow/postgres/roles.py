@@ -31,6 +31,7 @@ READ_BY_APP = {
     "outbox_events",
     "alembic_version",
     "migration_checksums",
+    "restore_canaries",
 }
 # Made by triggers or migrations, deleted with what they are about; the app changes them.
 CHANGED_BY_APP = {"event_deliveries", "search_settings"}

@@ -70,6 +70,32 @@ class Home(msgspec.Struct, frozen=True):
         """The file that says that this directory is ours."""
         return self.path / "server.json"
 
+    @property
+    def restoring(self) -> Path:
+        """The file that is there while a restore into this home is not finished."""
+        return self.path / "restore-unfinished"
+
+    def begin_restore(self, backup: str) -> None:
+        """Say that this home is not usable yet; the caller holds the lock."""
+        self.write(self.restoring, f"from backup {backup}\n".encode(), 0o644)
+
+    def end_restore(self) -> None:
+        """Say that this home is a server's like any other."""
+        self.restoring.unlink()
+
+    def check_restored(self) -> None:
+        """Refuse a home whose restore is under way or was cut short.
+
+        Raises:
+            ServerError: saying what to do.
+        """
+        if self.restoring.exists():
+            raise ServerError(
+                f"{self.path} holds a restore that did not finish: let it end if it is under way,"
+                " otherwise stop its server with shopflow down, remove the directory and restore"
+                " again"
+            )
+
     def socket(self, account: Account) -> Path:
         """Return the socket's directory: `run`, or one in /tmp when that path can't be one."""
         usual = self.path / "run"

@@ -64,6 +64,20 @@ def _make(archive: Path, account: Account) -> None:
         )
 
 
+def server_settings(backup_url: str) -> dict[str, str]:
+    """Return the settings with which a server that is not embedded archives into the store.
+
+    Its user must be able to read the script of the installed package, and to write there.
+    """
+    return {
+        "wal_level": "replica",
+        "summarize_wal": "on",
+        "archive_mode": "on",
+        "archive_timeout": TIMEOUT,
+        "archive_command": quoted(command(SCRIPT, directory(backup_url))),
+    }
+
+
 def restore_command(archive: Path) -> str:
     """Return the restore_command: 1 for a segment that is not there, which may be the end.
 

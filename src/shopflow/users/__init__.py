@@ -14,6 +14,8 @@ from shopflow.users.errors import (
 )
 from shopflow.users.models import (
     AddressType,
+    AppliedErasures,
+    LoggedErasure,
     PasswordReset,
     Recipient,
     Registered,
@@ -32,12 +34,14 @@ __all__ = [
     "AccountPolicy",
     "Address",
     "AddressType",
+    "AppliedErasures",
     "EmailAlreadyVerifiedError",
     "EmailTakenError",
     "Hashing",
     "InvalidCredentialsError",
     "InvalidTokenError",
     "Limit",
+    "LoggedErasure",
     "NotPermittedError",
     "PasswordReset",
     "RateLimitedError",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Literal
+from uuid import UUID
 
 import msgspec
 
@@ -87,3 +88,20 @@ class SavedAddress(msgspec.Struct, frozen=True):
     type: AddressType
     is_default: bool
     address: Address
+
+
+class LoggedErasure(msgspec.Struct, frozen=True):
+    """An entry of the log of erasures: whose account was emptied, by whom, why and when."""
+
+    id: UUID
+    user_id: UserId
+    erased_by: UserId | None
+    reason: str
+    erased_at: datetime
+
+
+class AppliedErasures(msgspec.Struct, frozen=True):
+    """What was done to a restored shop: how many were erased again, how many sessions ended."""
+
+    erased: int
+    sessions: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from shopflow.postgres.pool import Pool
 from shopflow.postgres.transactions import run_transaction
 from shopflow.text import check_text
 from shopflow.users.limiting import QUERIES
+from shopflow.users.models import AppliedErasures, LoggedErasure
 
 LONGEST_REASON = 1000
 
@@ -31,6 +32,14 @@ class _Erased(msgspec.Struct, frozen=True):
 
 class _Reapplied(msgspec.Struct, frozen=True):
     erased: int
+
+
+class _Since(msgspec.Struct, frozen=True):
+    since: datetime | None
+
+
+class _Ended(msgspec.Struct, frozen=True):
+    sessions: int
 
 
 async def export(connection: AsyncConnection[Any], user_id: UserId) -> bytes:
@@ -91,6 +100,41 @@ async def erase(pool: Pool, user_id: UserId, *, by: UserId | None, reason: str) 
 
     if not await run_transaction(pool, run):
         raise NotFoundError("user", user_id)
+
+
+async def apply_erasures(pool: Pool, log: Sequence[LoggedErasure]) -> AppliedErasures:
+    """Make a restored shop fit for use: erase who was erased since, and end every session.
+
+    Entries of the log that the restored one lacks are added to it, and whom they name is erased
+    again. All sessions end, and tokens that were mailed and not used are void: what was revoked
+    after the restored time would be in force again otherwise. One transaction; doing it again
+    changes nothing more. The login must be the schema's owner. Raises nothing of its own.
+
+    Args:
+        pool: the restored shop's.
+        log: all entries that are known, in any order.
+    """
+
+    async def run(connection: AsyncConnection[Any]) -> AppliedErasures:
+        (added,) = await QUERIES["bring_erasures_back"].rows(
+            connection,
+            _Since,
+            ids=[each.id for each in log],
+            user_ids=[each.user_id for each in log],
+            actors=[each.erased_by for each in log],
+            reasons=[each.reason for each in log],
+            times=[each.erased_at for each in log],
+        )
+        erased = 0
+        if added.since is not None:
+            (done,) = await QUERIES["reapply_erasures"].rows(
+                connection, _Reapplied, since=added.since
+            )
+            erased = done.erased
+        (ended,) = await QUERIES["end_all_sessions"].rows(connection, _Ended)
+        return AppliedErasures(erased, ended.sessions)
+
+    return await run_transaction(pool, run)
 
 
 async def reapply_erasures(pool: Pool, since: datetime) -> int:

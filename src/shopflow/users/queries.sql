@@ -409,6 +409,36 @@ SELECT erase_user(%(user_id)s, %(actor)s::uuid, %(reason)s) AS found;
 -- Erase again what the log names since then; how many.
 SELECT reapply_erasures(%(since)s) AS erased;
 
+-- name: bring_erasures_back
+-- Add entries of the log that a restore has lost; the time of the earliest, NULL for none.
+WITH added AS (
+    INSERT INTO erasure_log (id, user_id, erased_by, reason, erased_at)
+    SELECT * FROM unnest(
+        %(ids)s::uuid[], %(user_ids)s::uuid[], %(actors)s::uuid[], %(reasons)s::text[],
+        %(times)s::timestamptz[]
+    )
+    ON CONFLICT (id) DO NOTHING
+    RETURNING erased_at
+)
+
+SELECT min(erased_at) AS since FROM added;
+
+-- name: end_all_sessions
+-- End every session and take back every token that was mailed and not used; how many sessions.
+WITH resets AS (
+    DELETE FROM password_resets WHERE used_at IS NULL
+),
+
+verifications AS (
+    DELETE FROM email_verifications WHERE used_at IS NULL
+),
+
+ended AS (
+    DELETE FROM user_sessions RETURNING rotated_at
+)
+
+SELECT count(*) FILTER (WHERE rotated_at IS NULL) AS sessions FROM ended;
+
 -- name: list_addresses
 -- The addresses of an account: shipping before billing, the default first, then the newest.
 SELECT coalesce(json_agg(json_build_object(

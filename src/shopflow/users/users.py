@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from shopflow.addresses import Address
@@ -19,6 +20,8 @@ from shopflow.users import (
 )
 from shopflow.users.models import (
     AddressType,
+    AppliedErasures,
+    LoggedErasure,
     PasswordReset,
     Registered,
     Role,
@@ -190,6 +193,10 @@ class Users:
     async def reapply_erasures(self, since: datetime) -> int:
         """Erase again after a restore; see `personal_data.reapply_erasures`."""
         return await personal_data.reapply_erasures(self._pool, since)
+
+    async def apply_erasures(self, log: Sequence[LoggedErasure]) -> AppliedErasures:
+        """Erase again and end all sessions after a restore; see `personal_data.apply_erasures`."""
+        return await personal_data.apply_erasures(self._pool, log)
 
     async def addresses(self, user_id: UserId) -> tuple[SavedAddress, ...]:
         """Return the addresses of an account; see `addresses.list_addresses`."""
