@@ -53,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     an event was delivered. Best-selling is what sold most in the last `best_selling_days`.
     `backup_url` is the directory, as file:///path, that backups and WAL go to; None for no
     backups.
+    `backup_stream_directory` is where `shopflow backup stream` receives WAL as it is written, None
+    for nowhere.
     """
 
     environment: Environment = "development"
@@ -81,6 +83,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     event_days: int = 30
     delivered_event_days: int = 7
     backup_url: str | None = None
+    backup_stream_directory: Path | None = None
     sources: Mapping[str, Source] = msgspec.field(default_factory=dict)
 
     @property
@@ -312,4 +315,5 @@ _PARSERS: Mapping[str, Callable[[object], Any]] = {
     "event_days": _number(int, 1, LONGEST_DAYS),
     "delivered_event_days": _number(int, 1, LONGEST_DAYS),
     "backup_url": _backup_url,
+    "backup_stream_directory": lambda value: Path(str(value)).expanduser().absolute(),
 }

@@ -11,6 +11,7 @@ from shopflow.backup.restore_points import RestorePoint, create_restore_point
 from shopflow.backup.restoring import Restored, restore
 from shopflow.backup.status import Status, status
 from shopflow.backup.store import Store
+from shopflow.backup.streaming import stream
 from shopflow.backup.targets import Target
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "drill",
     "restore",
     "status",
+    "stream",
 ]

@@ -16,6 +16,7 @@ from shopflow.backup import (
     replaying,
     restore_points,
     segments,
+    streaming,
     targets,
 )
 from shopflow.backup.catalogue import Backup
@@ -110,6 +111,10 @@ def restore(
             home.make_directories(place.account)
             report(f"unpacking backup {backup.name}")
             hba, foreign = _lay_out(store, backup, place, target, progress)
+            if settings.backup_stream_directory is not None:
+                streaming.bring(
+                    settings.backup_stream_directory, home.data, _archived(store), place.account
+                )
         report("replaying the archived WAL")
         launched = place.server.launch_recovery(report)
     start, total = segments.extent(_archived(store), backup.start_wal, backup.segment_size)

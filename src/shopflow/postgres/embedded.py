@@ -276,7 +276,7 @@ class Server:
             socket=self._home.socket(account),
             disk=self._home.path,
             connections=self._settings.processes * self._settings.pool_max_size,
-            archiving=wal_archive.prepare(self._home, account, self._settings.backup_url),
+            archiving=wal_archive.prepare(self._home, account, self._settings),
         )
         self._home.write(self._home.config, text.encode(), 0o644)
         self._home.write(self._home.record, msgspec.json.encode(Recorded(port)))

@@ -8,10 +8,15 @@ from shopflow.errors import ConfigurationError
 from shopflow.postgres.server_config import quoted
 from shopflow.postgres.server_home import Home
 from shopflow.postgres.server_user import Account, first_closed
+from shopflow.settings import Settings
 
 SCRIPT = Path(__file__).with_name("archive-wal.sh")
 # Of a quiet shop: a segment is archived a minute after its first change.
 TIMEOUT = "60s"
+# The slot and the name of what receives WAL as it is written.
+STREAM = "shopflow_stream"
+# What a receiver that is away may hold back before the server's disk matters more.
+MOST_KEPT = "8GB"
 
 
 def directory(backup_url: str) -> Path:
@@ -19,7 +24,7 @@ def directory(backup_url: str) -> Path:
     return Path(backup_url.removeprefix("file://")) / "wal"
 
 
-def prepare(home: Home, account: Account, backup_url: str | None) -> dict[str, str]:
+def prepare(home: Home, account: Account, settings: Settings) -> dict[str, str]:
     """Make the archive's directory and script; return the server's settings for it.
 
     Without a store the server archives nothing.
@@ -27,9 +32,10 @@ def prepare(home: Home, account: Account, backup_url: str | None) -> dict[str, s
     Raises:
         ConfigurationError: when the server's user cannot write there.
     """
-    if backup_url is None:
+    url = settings.backup_url
+    if url is None:
         return {}
-    archive = directory(backup_url)
+    archive = directory(url)
     try:
         archive.mkdir(parents=True, exist_ok=True)
         os.chown(archive, account.uid, account.gid)
@@ -49,6 +55,7 @@ def prepare(home: Home, account: Account, backup_url: str | None) -> dict[str, s
         "archive_mode": "on",
         "archive_command": quoted(command(script, archive)),
         "archive_timeout": TIMEOUT,
+        "max_slot_wal_keep_size": MOST_KEPT,
     }
 
 
