@@ -113,7 +113,11 @@ def restore(
             hba, foreign = _lay_out(store, backup, place, target, progress)
             if settings.backup_stream_directory is not None:
                 streaming.bring(
-                    settings.backup_stream_directory, home.data, _archived(store), place.account
+                    settings.backup_stream_directory,
+                    home.data,
+                    _archived(store),
+                    place.account,
+                    report,
                 )
         report("replaying the archived WAL")
         launched = place.server.launch_recovery(report)

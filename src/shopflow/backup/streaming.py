@@ -100,7 +100,7 @@ def stream(
                     raise BackupError(f"pg_receivewal ended: {_said(errors)}")
                 clean(place, store)
             if synchronous:
-                _make_synchronous(settings, "")
+                _make_asynchronous(settings, report)
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(STOP_SECONDS)
@@ -118,7 +118,13 @@ def clean(place: Path, store: Store) -> None:
             path.unlink()
 
 
-def bring(place: Path, data: Path, archived: Collection[str], account: Account) -> None:
+def bring(
+    place: Path,
+    data: Path,
+    archived: Collection[str],
+    account: Account,
+    report: Callable[[str], None] = silent,
+) -> None:
     """Copy what was streamed and is not archived into a restored data directory.
 
     PostgreSQL looks there for what its restore_command does not find.
@@ -128,7 +134,11 @@ def bring(place: Path, data: Path, archived: Collection[str], account: Account) 
         data: the data directory, not yet started.
         archived: the names of the archived segments.
         account: who owns it.
+        report: told when there is no such directory: its disk may not be mounted.
     """
+    if not place.is_dir():
+        report(f"backup_stream_directory {place} is not there: only the archive is restored")
+        return
     # The full segment after the partial one of that name: it is more.
     for path in sorted(place.iterdir(), reverse=True):
         name = path.name.removesuffix(PARTIAL)
@@ -160,6 +170,13 @@ def _make_synchronous(settings: Settings, name: str) -> None:
             sql.SQL("ALTER SYSTEM SET synchronous_standby_names = {}").format(sql.Literal(name))
         )
         connection.execute("SELECT pg_reload_conf()")
+
+
+def _make_asynchronous(settings: Settings, report: Callable[[str], None]) -> None:
+    try:
+        _make_synchronous(settings, "")
+    except psycopg.OperationalError:
+        report("the server is away, and stays synchronous: its commits will wait for a receiver")
 
 
 def _said(errors: IO[bytes]) -> str:
