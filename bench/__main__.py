@@ -10,7 +10,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from bench import checkout, imports, migrate, replay, start, stock
+from bench import backup, checkout, imports, migrate, replay, start, stock
 from bench.catalogue import benches, chart
 from bench.catalogue.generating import generate
 from bench.frame import Bench, Measured, Outcome, Unit, flat, run, together
@@ -25,6 +25,7 @@ BENCHES: dict[str, Bench] = {
         stock.BENCH,
         replay.BENCH,
         imports.BENCH,
+        backup.BENCH,
         *benches.ALL,
     )
 }

@@ -65,6 +65,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `backup_archive_at` (`never` for none) and kept `backup_archive_days`, an incremental one every
     `backup_incremental_hours` (0 for never); WAL is kept `backup_wal_days` (§7.1). Their times are
     in UTC.
+    `backup_stream_directory` is where `shopflow backup stream` receives WAL as it is written, None
+    for nowhere.
     """
 
     environment: Environment = "development"
@@ -103,6 +105,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     backup_incremental_hours: int = 0
     backup_archive_at: str = "sunday 00:00"
     backup_archive_days: int = 365
+    backup_stream_directory: Path | None = None
     sources: Mapping[str, Source] = msgspec.field(default_factory=dict)
 
     @property
@@ -377,4 +380,5 @@ _PARSERS: Mapping[str, Callable[[object], Any]] = {
     "backup_incremental_hours": _number(int, 0, LONGEST_DAYS * 24),
     "backup_archive_at": _weekly,
     "backup_archive_days": _number(int, 1, LONGEST_DAYS),
+    "backup_stream_directory": lambda value: Path(str(value)).expanduser().absolute(),
 }

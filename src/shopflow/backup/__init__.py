@@ -15,6 +15,7 @@ from shopflow.backup.restoring import Restored, restore
 from shopflow.backup.schedule import Done, due
 from shopflow.backup.status import Status, status
 from shopflow.backup.store import Store
+from shopflow.backup.streaming import stream
 from shopflow.backup.targets import Target
 from shopflow.backup.verifying import Verified, verify
 
@@ -42,5 +43,6 @@ __all__ = [
     "require_fresh",
     "restore",
     "status",
+    "stream",
     "verify",
 ]

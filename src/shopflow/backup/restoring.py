@@ -17,6 +17,7 @@ from shopflow.backup import (
     replaying,
     restore_points,
     segments,
+    streaming,
     targets,
     wal_files,
 )
@@ -123,6 +124,14 @@ def restore(
                     materialise, store, chain, key=key, moved=_moved(chain, progress)
                 )
                 hba, foreign = _lay_out(command, place, target, materialised)
+                if settings.backup_stream_directory is not None:
+                    streaming.bring(
+                        settings.backup_stream_directory,
+                        home.data,
+                        archived(store),
+                        place.account,
+                        report,
+                    )
             report("replaying the archived WAL")
             launched = place.server.launch_recovery(report)
         try:

@@ -39,6 +39,7 @@ app.command("shopflow.cli.drilling:drill", name="drill")
 app.command("shopflow.cli.apply_erasures:apply", name="apply-erasures")
 app.command("shopflow.cli.looking_back:clone", name="clone")
 app.command("shopflow.cli.looking_back:diff", name="diff")
+app.command("shopflow.cli.streaming:stream", name="stream")
 
 
 @app.command(name="create")

@@ -14,6 +14,10 @@ from shopflow.settings import Settings
 SCRIPT = Path(__file__).with_name("archive-wal.sh")
 # Of a quiet shop: a segment is archived a minute after its first change.
 TIMEOUT = "60s"
+# The slot and the name of what receives WAL as it is written.
+STREAM = "shopflow_stream"
+# What a receiver that is away may hold back before the server's disk matters more.
+MOST_KEPT = "8GB"
 
 
 def directory(backup_url: str) -> Path:
@@ -45,6 +49,7 @@ def prepare(home: Home, account: Account, settings: Settings) -> dict[str, str]:
         "archive_mode": "on",
         "archive_command": quoted(archiving),
         "archive_timeout": TIMEOUT,
+        "max_slot_wal_keep_size": MOST_KEPT,
     }
 
 
