@@ -48,8 +48,8 @@ class Peer:
         with urlopen(f"{self._endpoint}/{BUCKET}?uploads") as answer:  # noqa: S310 ours
             return b"<UploadId>" in answer.read()
 
-    def make_bucket(self) -> None:
-        self._put(BUCKET)
+    def make_bucket(self, name: str) -> None:
+        self._put(name)
 
     def _put(self, path: str) -> None:
         with urlopen(Request(f"{self._endpoint}/{path}", method="PUT")):  # noqa: S310 ours
@@ -64,7 +64,7 @@ def peer() -> Iterator[Peer]:
         try:
             assert process.stdout is not None
             found = Peer(f"http://127.0.0.1:{int(process.stdout.readline())}")
-            found.make_bucket()
+            found.make_bucket(BUCKET)
             yield found
         finally:
             process.kill()

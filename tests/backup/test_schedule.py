@@ -10,7 +10,17 @@ import psycopg
 import pytest
 
 from shopflow import settings as settings_module
-from shopflow.backup import Backup, Policy, Store, catalogue, due, keeping, prune, restore
+from shopflow.backup import (
+    Backup,
+    Policy,
+    Store,
+    catalogue,
+    due,
+    keeping,
+    prune,
+    restore,
+    segments,
+)
 from shopflow.backup.schedule import wanted
 from shopflow.errors import NotFoundError
 from shopflow.postgres.embedded import Server
@@ -158,6 +168,9 @@ def shop() -> Iterator[Settings]:
             {},
             home=fast_home(place),
             backup_url=f"file://{place}/store",
+            # So that whatever the clock says, none is due in the next hours but the incremental.
+            backup_full_at=f"{datetime.now(UTC) - HOUR:%H:%M}",
+            backup_incremental_hours=6,
             backup_archive_at="never",
         )
         Server(settings).start()
@@ -165,6 +178,13 @@ def shop() -> Iterator[Settings]:
             yield settings
         finally:
             Server(settings).stop()
+
+
+def in_the_next_second(connection: psycopg.Connection) -> None:
+    """A backup is called after the second that it begins in."""
+    connection.execute(
+        "SELECT pg_sleep_until(date_trunc('second', clock_timestamp()) + interval '1 second')"
+    )
 
 
 def test_what_is_due_is_made_once_and_what_is_left_after_a_month_can_be_restored(
@@ -184,12 +204,17 @@ def test_what_is_due_is_made_once_and_what_is_left_after_a_month_can_be_restored
         assert due(shop, now=now).made is None
         mark(connection, "between")
         archived(connection)
-        # A month later: another is due, and the first one goes with its WAL.
+        in_the_next_second(connection)
+        second = due(shop, now=now + 7 * HOUR).made
+        assert second is not None
+        assert (second.kind, second.parent) == ("incremental", first.name)
+        # A month later: another is due, and the first ones go with their WAL.
+        in_the_next_second(connection)
         later = due(shop, now=now + 31 * DAY)
         assert later.made is not None
         assert later.pruned is not None
-        assert later.pruned.backups == (first.name,)
-        assert f"{first.start_wal}.gz" not in store.names("wal")
+        assert later.pruned.backups == (second.name, first.name)
+        assert first.start_wal not in {segments.of_file(name) for name in store.names("wal")}
         assert catalogue.read(store) == [later.made]
         mark(connection, "after")
         archived(connection)

@@ -19,7 +19,7 @@ def test_a_shop_is_backed_up_and_restored_to_a_time(inside: Run) -> None:
     with reachable_directory(fast_disk()) as place:
         home, url = fast_home(place), f"file://{place}/store"
         settings = settings_module.load({}, home=home, backup_url=url)
-        given = {"SHOPFLOW_HOME": home, "SHOPFLOW_BACKUP_URL": url}
+        given: dict[str, object] = {"SHOPFLOW_HOME": home, "SHOPFLOW_BACKUP_URL": url}
         Server(settings).start()
         try:
             made = inside("backup", "create", "--json", **given)
@@ -27,6 +27,7 @@ def test_a_shop_is_backed_up_and_restored_to_a_time(inside: Run) -> None:
             assert json.loads(inside("backup", "list", "--json", **given).stdout) == [
                 json.loads(made.stdout)
             ]
+            _read_back(inside, given, json.loads(made.stdout), place)
             target = _two_rows(settings_module.load({}, home=home, backup_url=url))
         finally:
             Server(settings).stop()
@@ -42,6 +43,26 @@ def test_a_shop_is_backed_up_and_restored_to_a_time(inside: Run) -> None:
             assert found == [("before",)]
         finally:
             Server(msgspec.structs.replace(settings, home=place / "restored")).stop()
+
+
+def _read_back(inside: Run, given: dict[str, object], made: dict[str, object], place: Path) -> None:
+    name, data = str(made["name"]), place / "store" / str(made["data"])
+    assert json.loads(inside("backup", "show", name, "--json", **given).stdout) == made
+    assert inside("backup", "show", "no-such", **given).returncode == 1
+    whole = inside("backup", "verify", **given)
+    assert (whole.returncode, whole.stdout.splitlines()[-1].split("\t")[-1]) == (0, "whole")
+    content = data.read_bytes()
+    data.write_bytes(content[:-1000])
+    cut = inside("backup", "verify", name, "--json", **given)
+    assert cut.returncode == 1
+    assert str(made["data"]) in json.loads(cut.stdout)[0]["problem"]
+    data.write_bytes(content)
+
+
+def test_every_new_key_is_another(inside: Run) -> None:
+    first, second = (inside("backup", "new-key").stdout for _ in range(2))
+    assert first.startswith("AGE-SECRET-KEY-1")
+    assert first != second
 
 
 def _two_rows(settings: settings_module.Settings) -> datetime:

@@ -9,7 +9,6 @@ from shopflow.backup.targets import LATEST, Target
 from shopflow.postgres.server_config import quoted
 from shopflow.postgres.server_home import Home
 from shopflow.postgres.server_user import Account, environment
-from shopflow.postgres.wal_archive import restore_command
 
 # Last of conf.d, so that it wins.
 SETTINGS = "zz-restore.conf"
@@ -44,14 +43,14 @@ def configure(
     return hba
 
 
-def settings_of(archive: Path, target: Target) -> dict[str, str]:
+def settings_of(command: str, target: Target) -> dict[str, str]:
     """Return the settings that replay an archive.
 
     Args:
-        archive: the directory of the segments.
+        command: the restore_command.
         target: where replay stops and waits; the end of the archive is no stop.
     """
-    values = {"restore_command": quoted(restore_command(archive)), "hot_standby": "on"}
+    values = {"restore_command": quoted(command), "hot_standby": "on"}
     if target.at is not None:
         values["recovery_target_time"] = quoted(target.at.isoformat(" "))
     if target.restore_point is not None:

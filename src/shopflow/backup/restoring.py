@@ -2,7 +2,7 @@
 
 import errno
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from shopflow.backup import (
     restore_points,
     segments,
     targets,
+    wal_files,
 )
 from shopflow.backup.catalogue import Backup
 from shopflow.backup.encryption import key_of
@@ -28,7 +29,7 @@ from shopflow.backup.targets import LATEST, Target
 from shopflow.backup.unpacking import materialise
 from shopflow.errors import InvalidInputError
 from shopflow.invariants import Check
-from shopflow.postgres import postmaster, server_user, wal_archive
+from shopflow.postgres import postmaster, server_user
 from shopflow.postgres.cluster import DATABASE
 from shopflow.postgres.embedded import Server, silent
 from shopflow.postgres.server_home import Home
@@ -107,49 +108,53 @@ def restore(
     account = server_user.find_account(new.server_user)
     place = Place(Server(new), Home(to), account, backup.superuser, backup.database)
     home = place.home
-    with _full_disk_told(home):
-        home.make(place.account)
-        with home.lock(LOCK_SECONDS, lambda: None):
-            home.begin_restore(backup.name)
-            home.make_directories(place.account)
-            report(f"unpacking backup {backup.name}")
-            materialised = partial(
-                materialise, store, chain, key=key, moved=_moved(chain, progress)
-            )
-            hba, foreign = _lay_out(store, place, target, materialised)
-        report("replaying the archived WAL")
-        launched = place.server.launch_recovery(report)
-    start, total = segments.extent(archived(store), backup.start_wal, backup.segment_size)
-    try:
-        last = replaying.finish(
-            place,
-            launched,
-            target,
-            lambda at: progress("replaying", min(max(at - start, 0), total), total),
-        )
-        if foreign:
-            adopting.adopt(replaying.login(place), backup, new)
-            place = msgspec.structs.replace(place, database=DATABASE)
-        with replaying.connect(place) as connection:
-            if check:
-                report("checking the shop's rules")
-            found = Restored(
-                url=place.server.url(),
-                home=str(to),
-                backup=backup.name,
-                target=target.at,
-                last_transaction=last,
-                restore_point=target.restore_point,
-                restored_at=datetime.now(UTC),
-                checks=checks.rules(connection, new.schema) if check else [],
-            )
+    with ExitStack() as carrying:
+        with _full_disk_told(home):
+            home.make(place.account)
             with home.lock(LOCK_SECONDS, lambda: None):
-                replaying.open_up(place, connection, f"{new.schema}_owner", hba)
-        home.write(home.path / RECORD, msgspec.json.encode(found))
-        home.end_restore()
-    except BaseException:
-        place.server.stop()
-        raise
+                home.begin_restore(backup.name)
+                home.make_directories(place.account)
+                report(f"unpacking backup {backup.name}")
+                materialised = partial(
+                    materialise, store, chain, key=key, moved=_moved(chain, progress)
+                )
+                command = carrying.enter_context(
+                    wal_files.restore_command(settings, store, home, account)
+                )
+                hba, foreign = _lay_out(command, place, target, materialised)
+            report("replaying the archived WAL")
+            launched = place.server.launch_recovery(report)
+        start, total = segments.extent(archived(store), backup.start_wal, backup.segment_size)
+        try:
+            last = replaying.finish(
+                place,
+                launched,
+                target,
+                lambda at: progress("replaying", min(max(at - start, 0), total), total),
+            )
+            if foreign:
+                adopting.adopt(replaying.login(place), backup, new)
+                place = msgspec.structs.replace(place, database=DATABASE)
+            with replaying.connect(place) as connection:
+                if check:
+                    report("checking the shop's rules")
+                found = Restored(
+                    url=place.server.url(),
+                    home=str(to),
+                    backup=backup.name,
+                    target=target.at,
+                    last_transaction=last,
+                    restore_point=target.restore_point,
+                    restored_at=datetime.now(UTC),
+                    checks=checks.rules(connection, new.schema) if check else [],
+                )
+                with home.lock(LOCK_SECONDS, lambda: None):
+                    replaying.open_up(place, connection, f"{new.schema}_owner", hba)
+            home.write(home.path / RECORD, msgspec.json.encode(found))
+            home.end_restore()
+        except BaseException:
+            place.server.stop()
+            raise
     return found
 
 
@@ -199,7 +204,7 @@ def _moved(chain: Sequence[Backup], progress: Progress) -> Callable[[int], None]
 
 
 def _lay_out(
-    store: Store, place: Place, target: Target, materialised: Callable[..., None]
+    command: str, place: Place, target: Target, materialised: Callable[..., None]
 ) -> tuple[str, bool]:
     """Put the backup in its place, ready to replay.
 
@@ -210,7 +215,7 @@ def _lay_out(
         materialised(data=data, account=place.account)
         _verify(place.server, data)
         foreign = adopting.lay_out(data, place.account)
-        values = recovery.settings_of(wal_archive.directory(store.url), target)
+        values = recovery.settings_of(command, target)
         values |= adopting.limits(place.server.binary("pg_controldata"), data)
         hba = recovery.configure(data, place.home, place.account, values, place.superuser)
         data.rename(place.home.data)

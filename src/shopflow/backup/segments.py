@@ -10,6 +10,13 @@ ARCHIVED = re.compile(r"([0-9A-F]{24})(?!\.partial|\.[0-9A-F]{8}\.backup)(?:\..*
 SPAN = 2**32
 
 
+def archived_name(found: str) -> str:
+    """Return PostgreSQL's name of an archived file: without what tells how it is packed."""
+    for suffix in (".age", ".zst", ".gz"):
+        found = found.removesuffix(suffix)
+    return found
+
+
 def of_file(path: str) -> str | None:
     """Return the name of the segment that an archived file is, None when it is another thing."""
     found = ARCHIVED.fullmatch(path.rpartition("/")[2])

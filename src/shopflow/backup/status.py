@@ -119,7 +119,9 @@ def assess(
         last_backup=good[-1].finished_at if good else None,
         last_archived=newest,
         restores_from=restores_from,
-        restores_to=now - rpo if restores_from is not None and rpo is not None else None,
+        restores_to=(
+            max(now - rpo, restores_from) if restores_from is not None and rpo is not None else None
+        ),
         waiting=live.waiting if live else None,
         oldest_wait=live.now - live.waiting_since if live and live.waiting_since else None,
         rpo_seconds=round(rpo.total_seconds(), 3) if rpo is not None else None,
@@ -152,12 +154,8 @@ def _predicted(
     """Return how many seconds a restore takes, and what says so."""
     if not good:
         return None, None
-    by_name = {backup.name: backup for backup in good}
-    newest: Backup | None = good[-1]
-    start, segment_size, size = good[-1].start_wal, good[-1].segment_size, 0
-    while newest is not None:
-        size += newest.content_size
-        newest = by_name[newest.parent] if newest.parent else None
+    start, segment_size = good[-1].start_wal, good[-1].segment_size
+    size = sum(backup.content_size for backup in catalogue.chain(good, good[-1]))
     after = sum(1 for name in wal if name[8:] >= start[8:])
     seconds = predict_rto(size, after * segment_size).total_seconds()
     if drilled is None or drilled.measured_rto is None:

@@ -43,12 +43,16 @@ class Store:
 
     For S3 the credentials, the region and the endpoint are what the AWS_* variables say.
 
+    Args:
+        settings: whose `backup_url`.
+        retries: how often S3 is asked again after an error that may pass.
+
     Raises:
         ConfigurationError: when it is not set.
         BackupError: when it cannot be used.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, retries: int | None = None) -> None:
         if settings.backup_url is None:
             raise ConfigurationError(
                 "backup_url is not set: say where backups go with SHOPFLOW_BACKUP_URL=file:///path"
@@ -57,7 +61,7 @@ class Store:
         self.url = settings.backup_url
         self._directory = directory_of(self.url)
         try:
-            self._store = _opened(self.url)
+            self._store = _opened(self.url, RETRIES if retries is None else retries)
         except (BaseError, OSError, ValueError) as error:
             raise BackupError(f"the store {self.url} cannot be used: {_reason(error)}") from error
 
@@ -195,7 +199,7 @@ def directory_of(url: str) -> Path | None:
     return Path(url.removeprefix("file://")) if url.startswith("file://") else None
 
 
-def _opened(url: str) -> LocalStore | S3Store:
+def _opened(url: str, retries: int) -> LocalStore | S3Store:
     directory = directory_of(url)
     if directory is not None:
         return LocalStore(directory, mkdir=True)
@@ -212,7 +216,7 @@ def _opened(url: str) -> LocalStore | S3Store:
             "read_timeout": PATIENCE,
         },
         retry_config={
-            "max_retries": RETRIES,
+            "max_retries": retries,
             "retry_timeout": timedelta(seconds=RETRY_SECONDS),
             "backoff": {
                 "init_backoff": timedelta(milliseconds=100),

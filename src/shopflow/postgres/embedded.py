@@ -11,7 +11,7 @@ import msgspec
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from shopflow.errors import ServerError
+from shopflow.errors import ConfigurationError, ServerError
 from shopflow.postgres import (
     cluster,
     pgpass,
@@ -19,6 +19,7 @@ from shopflow.postgres import (
     server_port,
     server_user,
     wal_archive,
+    wal_handover,
 )
 from shopflow.postgres.cluster import DATABASE, SUPERUSER
 from shopflow.postgres.postmaster import Launched, Running, StartError
@@ -81,6 +82,7 @@ class Server:
 
         Raises:
             ServerError: when it can't be made or started, saying why and what to do.
+            ConfigurationError: when it could archive nothing with the settings.
         """
         account = server_user.find_account(self._settings.server_user)
         try:
@@ -105,8 +107,19 @@ class Server:
                 started: Started = "attached"
             else:
                 started = self._launch(account, lock, report)
+            self._ensure_carrier(account, started)
             cluster.ensure_shop(self._home, self._superuser(account), self._settings.schema)
             return started
+
+    def _ensure_carrier(self, account: server_user.Account, started: Started) -> None:
+        try:
+            wal_handover.ensure(self._home, account, self._settings)
+        except (ConfigurationError, ServerError):
+            found = postmaster.running(self._home.data)
+            # Nobody was served by it yet, and it would never archive.
+            if started != "attached" and found is not None:
+                postmaster.stop(found, self._home.data)
+            raise
 
     def stop(self) -> bool:
         """Stop the server in good order and wait for its end; False when it was not running."""
@@ -116,7 +129,9 @@ class Server:
             found = postmaster.running(self._home.data)
             if found is None:
                 return False
+            # While it shuts down it still archives.
             postmaster.stop(found, self._home.data)
+            wal_handover.stop(self._home)
             return True
 
     def status(self) -> ServerStatus:
@@ -276,7 +291,7 @@ class Server:
             socket=self._home.socket(account),
             disk=self._home.path,
             connections=self._settings.processes * self._settings.pool_max_size,
-            archiving=wal_archive.prepare(self._home, account, self._settings.backup_url),
+            archiving=wal_archive.prepare(self._home, account, self._settings),
         )
         self._home.write(self._home.config, text.encode(), 0o644)
         self._home.write(self._home.record, msgspec.json.encode(Recorded(port)))

@@ -56,6 +56,11 @@ class Home(msgspec.Struct, frozen=True):
         return self.path / "shopflow.conf"
 
     @property
+    def spool(self) -> Path:
+        """Where the server hands WAL over to the process that carries it to the store."""
+        return self.path / "spool"
+
+    @property
     def passwords(self) -> Path:
         """The generated passwords, in libpq's format."""
         return self.path / "pgpass"

@@ -5,9 +5,11 @@ import shlex
 from pathlib import Path
 
 from shopflow.errors import ConfigurationError
+from shopflow.postgres import wal_handover
 from shopflow.postgres.server_config import quoted
 from shopflow.postgres.server_home import Home
 from shopflow.postgres.server_user import Account, first_closed
+from shopflow.settings import Settings
 
 SCRIPT = Path(__file__).with_name("archive-wal.sh")
 # Of a quiet shop: a segment is archived a minute after its first change.
@@ -19,17 +21,34 @@ def directory(backup_url: str) -> Path:
     return Path(backup_url.removeprefix("file://")) / "wal"
 
 
-def prepare(home: Home, account: Account, backup_url: str | None) -> dict[str, str]:
-    """Make the archive's directory and script; return the server's settings for it.
+def prepare(home: Home, account: Account, settings: Settings) -> dict[str, str]:
+    """Make what archives; return the server's settings for it.
 
     Without a store the server archives nothing.
 
     Raises:
         ConfigurationError: when the server's user cannot write there.
     """
-    if backup_url is None:
+    url = settings.backup_url
+    if url is None:
         return {}
-    archive = directory(backup_url)
+    archive = directory(url)
+    if url.startswith("file://"):
+        _make(archive, account)
+    if wal_handover.needed(settings):
+        archiving = wal_handover.prepare(home, account)
+    else:
+        script = home.path / SCRIPT.name
+        home.write(script, SCRIPT.read_bytes(), 0o644)
+        archiving = command(script, archive)
+    return {
+        "archive_mode": "on",
+        "archive_command": quoted(archiving),
+        "archive_timeout": TIMEOUT,
+    }
+
+
+def _make(archive: Path, account: Account) -> None:
     try:
         archive.mkdir(parents=True, exist_ok=True)
         os.chown(archive, account.uid, account.gid)
@@ -43,13 +62,6 @@ def prepare(home: Home, account: Account, backup_url: str | None) -> dict[str, s
             f"backup_url: the server's user {account.name!r} cannot enter {closed};"
             " give a directory that it can reach"
         )
-    script = home.path / SCRIPT.name
-    home.write(script, SCRIPT.read_bytes(), 0o644)
-    return {
-        "archive_mode": "on",
-        "archive_command": quoted(command(script, archive)),
-        "archive_timeout": TIMEOUT,
-    }
 
 
 def server_settings(backup_url: str) -> dict[str, str]:
