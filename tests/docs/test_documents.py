@@ -204,17 +204,6 @@ def test_how_to_back_up_and_restore(workplace: dict[str, str]) -> None:
     assert "(1 row)" in seen
 
 
-def test_how_to_store_backups(workplace: dict[str, str]) -> None:
-    with s3.peer() as peer:
-        peer.make_bucket("shop-backups")
-        workplace.update(peer.environ)
-        seen = follow(workplace, ROOT / "docs" / "howto" / "backup-storage.md")
-        run(workplace, "shopflow down")
-    assert len(re.findall(r"^20\S+\t\d+\twhole$", seen, re.MULTILINE)) == 2
-    assert re.search(r"^kind +incremental$", seen, re.MULTILINE)
-    assert re.search(r"^encrypted +True$", seen, re.MULTILINE)
-
-
 def test_the_tutorial_of_a_lost_database(workplace: dict[str, str]) -> None:
     with _fast_homes(workplace, "-clone", "-rescued"):
         seen = follow(workplace, ROOT / "docs" / "tutorial" / "lose-a-database.md")
@@ -246,6 +235,17 @@ def _fast_homes(workplace: dict[str, str], *others: str) -> Iterator[None]:
         finally:
             for name in ("", *others):
                 Server(settings_module.load({}, home=Path(f"{home}{name}"))).stop()
+
+
+def test_how_to_store_backups(workplace: dict[str, str]) -> None:
+    with s3.peer() as peer:
+        peer.make_bucket("shop-backups")
+        workplace.update(peer.environ)
+        seen = follow(workplace, ROOT / "docs" / "howto" / "backup-storage.md")
+        run(workplace, "shopflow down")
+    assert len(re.findall(r"^20\S+\t\d+\twhole$", seen, re.MULTILINE)) == 2
+    assert re.search(r"^kind +incremental$", seen, re.MULTILINE)
+    assert re.search(r"^encrypted +True$", seen, re.MULTILINE)
 
 
 def test_how_to_keep_backups_by_a_policy(workplace: dict[str, str]) -> None:

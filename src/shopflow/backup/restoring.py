@@ -109,19 +109,18 @@ def restore(
     account = server_user.find_account(new.server_user)
     place = Place(Server(new), Home(to), account, backup.superuser, backup.database)
     home = place.home
-    start, total = segments.extent(archived(store), backup.start_wal, backup.segment_size)
     with ExitStack() as carrying:
         with _full_disk_told(home):
             home.make(place.account)
             with home.lock(LOCK_SECONDS, lambda: None):
                 home.begin_restore(backup.name)
                 home.make_directories(place.account)
-                command = carrying.enter_context(
-                    wal_files.restore_command(settings, store, home, place.account)
-                )
                 report(f"unpacking backup {backup.name}")
                 materialised = partial(
                     materialise, store, chain, key=key, moved=_moved(chain, progress)
+                )
+                command = carrying.enter_context(
+                    wal_files.restore_command(settings, store, home, account)
                 )
                 hba, foreign = _lay_out(command, place, target, materialised)
                 if settings.backup_stream_directory is not None:
@@ -129,11 +128,12 @@ def restore(
                         settings.backup_stream_directory,
                         home.data,
                         archived(store),
-                        place.account,
+                        account,
                         report,
                     )
             report("replaying the archived WAL")
             launched = place.server.launch_recovery(report)
+        start, total = segments.extent(archived(store), backup.start_wal, backup.segment_size)
         try:
             last = replaying.finish(
                 place,
@@ -141,33 +141,29 @@ def restore(
                 target,
                 lambda at: progress("replaying", min(max(at - start, 0), total), total),
             )
+            if foreign:
+                adopting.adopt(replaying.login(place), backup, new)
+                place = msgspec.structs.replace(place, database=DATABASE)
+            with replaying.connect(place) as connection:
+                if check:
+                    report("checking the shop's rules")
+                found = Restored(
+                    url=place.server.url(),
+                    home=str(to),
+                    backup=backup.name,
+                    target=target.at,
+                    last_transaction=last,
+                    restore_point=target.restore_point,
+                    restored_at=datetime.now(UTC),
+                    checks=checks.rules(connection, new.schema) if check else [],
+                )
+                with home.lock(LOCK_SECONDS, lambda: None):
+                    replaying.open_up(place, connection, f"{new.schema}_owner", hba)
+            home.write(home.path / RECORD, msgspec.json.encode(found))
+            home.end_restore()
         except BaseException:
             place.server.stop()
             raise
-    try:
-        if foreign:
-            adopting.adopt(replaying.login(place), backup, new)
-            place = msgspec.structs.replace(place, database=DATABASE)
-        with replaying.connect(place) as connection:
-            if check:
-                report("checking the shop's rules")
-            found = Restored(
-                url=place.server.url(),
-                home=str(to),
-                backup=backup.name,
-                target=target.at,
-                last_transaction=last,
-                restore_point=target.restore_point,
-                restored_at=datetime.now(UTC),
-                checks=checks.rules(connection, new.schema) if check else [],
-            )
-            with home.lock(LOCK_SECONDS, lambda: None):
-                replaying.open_up(place, connection, f"{new.schema}_owner", hba)
-        home.write(home.path / RECORD, msgspec.json.encode(found))
-        home.end_restore()
-    except BaseException:
-        place.server.stop()
-        raise
     return found
 
 

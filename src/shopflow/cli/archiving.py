@@ -21,6 +21,8 @@ def archive_settings(*, json: bool = False) -> None:
     if settings.embedded:
         raise ServerError("the embedded server archives by itself; set SHOPFLOW_DATABASE_URL")
     store = Store(settings)
+    if not store.url.startswith("file://"):
+        raise ServerError("only a store in a directory, file:///path, is archived to in this way")
     values = wal_archive.server_settings(store.url)
     if json:
         show_json(values)
