@@ -12,8 +12,10 @@ import pytest
 from shopflow import settings as settings_module
 from shopflow.backup import (
     Backup,
+    BackupError,
     Policy,
     Store,
+    Target,
     catalogue,
     due,
     keeping,
@@ -22,6 +24,7 @@ from shopflow.backup import (
     segments,
 )
 from shopflow.backup.schedule import wanted
+from shopflow.backup.targets import LATEST
 from shopflow.errors import NotFoundError
 from shopflow.postgres.embedded import Server
 from shopflow.settings import Settings
@@ -180,13 +183,6 @@ def shop() -> Iterator[Settings]:
             Server(settings).stop()
 
 
-def in_the_next_second(connection: psycopg.Connection) -> None:
-    """A backup is called after the second that it begins in."""
-    connection.execute(
-        "SELECT pg_sleep_until(date_trunc('second', clock_timestamp()) + interval '1 second')"
-    )
-
-
 def test_what_is_due_is_made_once_and_what_is_left_after_a_month_can_be_restored(
     shop: Settings,
 ) -> None:
@@ -204,26 +200,37 @@ def test_what_is_due_is_made_once_and_what_is_left_after_a_month_can_be_restored
         assert due(shop, now=now).made is None
         mark(connection, "between")
         archived(connection)
-        in_the_next_second(connection)
         second = due(shop, now=now + 7 * HOUR).made
         assert second is not None
         assert (second.kind, second.parent) == ("incremental", first.name)
-        # A month later: another is due, and the first ones go with their WAL.
-        in_the_next_second(connection)
+        keeping.keep(store, first.name)
+        # A month later: another is due, and the others go with their WAL.
         later = due(shop, now=now + 31 * DAY)
         assert later.made is not None
         assert later.pruned is not None
-        assert later.pruned.backups == (second.name, first.name)
-        assert first.start_wal not in {segments.of_file(name) for name in store.names("wal")}
-        assert catalogue.read(store) == [later.made]
+        assert later.pruned.backups == (second.name,)
+        assert later.pruned.wal > 0
+        left = {segments.of_file(name) for name in store.names("wal")}
+        assert {first.start_wal, first.end_wal} <= left
+        assert catalogue.read(store) == [first, later.made]
         mark(connection, "after")
         archived(connection)
-    to = shop.home.parent / "restored"
-    restored = restore(shop, to)
-    try:
-        assert restored.backup == later.made.name
-        with psycopg.connect(restored.url) as connection:
-            found = connection.execute("SELECT name FROM public.canary ORDER BY name").fetchall()
-        assert found == [("after",), ("between",)]
-    finally:
-        Server(msgspec.structs.replace(shop, home=to)).stop()
+    assert _restored(shop, LATEST) == (later.made.name, [("after",), ("between",)])
+    # Of what was kept by its name there is the backup itself, and no moment after it.
+    with pytest.raises(BackupError, match=f"is missing .* --backup {first.name} restores"):
+        restore(shop, shop.home.parent / "gap", Target(second.finished_at))
+    assert _restored(shop, Target(backup=first.name)) == (first.name, [])
+    with pytest.raises(NotFoundError, match="nosuch"):
+        restore(shop, shop.home.parent / "none", Target(backup="nosuch"))
+
+
+def _restored(shop: Settings, target: Target) -> tuple[str, list[tuple[str]]]:
+    """Restore to a target: the backup it began with, and the canaries it has."""
+    with reachable_directory(fast_disk()) as to:
+        restored = restore(shop, to, target)
+        try:
+            with psycopg.connect(restored.url) as connection:
+                query = "SELECT name FROM public.canary ORDER BY name"
+                return restored.backup, connection.execute(query).fetchall()
+        finally:
+            Server(msgspec.structs.replace(shop, home=to)).stop()

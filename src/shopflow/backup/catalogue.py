@@ -19,7 +19,7 @@ class Backup(msgspec.Struct, frozen=True):
     """A finished base backup.
 
     Attributes:
-        name: `20261128T020000Z`, from when it began.
+        name: `20261128T020000123456Z`, from when it began, to the microsecond.
         started_at: the server's clock before it began.
         finished_at: the server's clock when it had ended: the first time that it restores to.
         start_wal: the name of the first WAL segment that a restore reads.

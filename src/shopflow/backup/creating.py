@@ -95,7 +95,7 @@ def create(
         canaries.write(connection)
         erasures.export(connection, store)
     parent = _parent(catalogue.read(store), before) if kind == "incremental" else None
-    name, suffix = f"{before.now:%Y%m%dT%H%M%S}Z", ".age" if key else ""
+    name, suffix = f"{before.now:%Y%m%dT%H%M%S%f}Z", ".age" if key else ""
     data, listing = f"base/{name}.tar.zst{suffix}", f"base/{name}.manifest.zst{suffix}"
     archived = settings.backup_archive_storage_class
     storage_class = archived if kind == "archive" else settings.backup_storage_class

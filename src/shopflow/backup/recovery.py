@@ -55,6 +55,8 @@ def settings_of(command: str, target: Target) -> dict[str, str]:
         values["recovery_target_time"] = quoted(target.at.isoformat(" "))
     if target.restore_point is not None:
         values["recovery_target_name"] = quoted(target.restore_point)
+    if target.backup is not None:
+        values["recovery_target"] = "immediate"
     if target != LATEST:
         values["recovery_target_action"] = "pause"
     return values

@@ -104,7 +104,7 @@ def restore(
     key, backups = key_of(settings), catalogue.read(store)
     backup = choose(store, backups, target)
     chain = catalogue.chain(backups, backup)
-    _check_wal(store, backup)
+    _check_wal(store, backup, target)
     new = settings_for(settings, to)
     account = server_user.find_account(new.server_user)
     place = Place(Server(new), Home(to), account, backup.superuser, backup.database)
@@ -187,6 +187,8 @@ def choose(store: Store, backups: Sequence[Backup], target: Target) -> Backup:
     Raises:
         BackupError: when there is none.
     """
+    if target.backup is not None:
+        return catalogue.named(backups, target.backup)
     if target.restore_point is None or not backups:
         return catalogue.choose(backups, target.at)
     found = restore_points.find(store, target.restore_point)
@@ -256,12 +258,20 @@ def archived(store: Store) -> set[str]:
     return {name for path in store.names("wal") if (name := segments.of_file(path))}
 
 
-def _check_wal(store: Store, backup: Backup) -> None:
-    missing = segments.first_missing(archived(store), backup.start_wal, backup.segment_size)
+def _check_wal(store: Store, backup: Backup, target: Target) -> None:
+    needed = archived(store)
+    last = backup.end_wal if target.backup is not None else None
+    if last is not None:
+        # What was archived after it may be gone.
+        needed = {name for name in needed if name <= last}
+    missing = segments.first_missing(needed, backup.start_wal, backup.segment_size)
+    if missing is None and last is not None and last not in needed:
+        missing = last
     if missing is not None:
         raise BackupError(
             f"the WAL segment {missing} after backup {backup.name} is missing in {store.url}:"
-            " bring it back, or restore to a time before it"
+            f" bring it back, or restore to a time before it; --backup {backup.name} restores to"
+            " that backup's end"
         )
 
 

@@ -1,4 +1,4 @@
-"""What a restore goes to: a time, a named restore point, or the end of the archive."""
+"""What a restore goes to: a time, a named restore point, a backup, or the end of the archive."""
 
 import string
 from datetime import UTC, datetime
@@ -13,15 +13,18 @@ ALLOWED = frozenset(string.ascii_letters + string.digits + "-_.")
 
 
 class Target(msgspec.Struct, frozen=True):
-    """Where replay stops; neither given: at the end of what was archived.
+    """Where replay stops; none given: at the end of what was archived.
 
     Attributes:
         at: the last moment to have, with an offset.
         restore_point: the name that `backup restore-point` gave a moment.
+        backup: the name of a backup, to its own end: all that there is of an archive, whose WAL
+            is kept for no longer.
     """
 
     at: datetime | None = None
     restore_point: str | None = None
+    backup: str | None = None
 
     def __str__(self) -> str:
         """Say it as a message does."""
@@ -29,6 +32,8 @@ class Target(msgspec.Struct, frozen=True):
             return self.at.isoformat()
         if self.restore_point is not None:
             return f"restore point {self.restore_point}"
+        if self.backup is not None:
+            return f"the end of backup {self.backup}"
         return "the end of the archive"
 
 
@@ -40,11 +45,11 @@ def check(target: Target) -> None:
 
     Raises:
         InvalidInputError: for a time without an offset or in the future, for a name that
-            PostgreSQL takes for none, and for both at once.
+            PostgreSQL takes for none, and for several at once.
     """
     at, name = target.at, target.restore_point
-    if at is not None and name is not None:
-        raise InvalidInputError("restore_point", name, "give either it or a time")
+    if [at, name, target.backup].count(None) < 2:  # noqa: PLR2004 of three
+        raise InvalidInputError("target", str(target), "give one of a time, a name and a backup")
     if name is not None:
         check_name(name)
     if at is not None and at.tzinfo is None:

@@ -110,6 +110,7 @@ def restore_backup(
     to: Path,
     at: str | None = None,
     restore_point: str | None = None,
+    backup: str | None = None,
     latest: Annotated[bool, cyclopts.Parameter(negative=())] = False,
     into_production: bool = False,
     skip_checks: bool = False,
@@ -125,6 +126,7 @@ def restore_backup(
         to: the directory, new or empty.
         at: the last moment to have, with its offset: 2026-01-15T14:30:00Z.
         restore_point: the name that `shopflow backup restore-point` gave a moment.
+        backup: the name of a backup, to its own end: an archive whose later WAL is gone.
         latest: all that was archived.
         into_production: the restored shop is to be used in place of the lost one: erase again who
             was erased after that moment and end all sessions, as `backup apply-erasures` does.
@@ -132,7 +134,7 @@ def restore_backup(
         json: print a JSON object with `url`.
     """
     settings = settings_module.load()
-    target = target_of(at, restore_point, latest=latest)
+    target = target_of(at, restore_point, backup=backup, latest=latest)
     with bytes_bar() as progress:
         restored = restore(
             settings,
@@ -164,17 +166,20 @@ def restore_backup(
     return 1 if any(each.result == "failed" for each in broken) else 0
 
 
-def target_of(at: str | None, restore_point: str | None, *, latest: bool) -> Target:
+def target_of(
+    at: str | None, restore_point: str | None, *, latest: bool, backup: str | None = None
+) -> Target:
     """Return the target that the options name.
 
     Raises:
         InvalidInputError: unless it is exactly one, and a time.
     """
-    if [at is not None, restore_point is not None, latest].count(True) != 1:
+    given = [at is not None, restore_point is not None, backup is not None, latest]
+    if given.count(True) != 1:
         raise InvalidInputError(
-            "at", at, "give one of --at TIME, --restore-point NAME and --latest"
+            "at", at, "give one of --at TIME, --restore-point NAME, --backup NAME and --latest"
         )
-    return Target(_time(at) if at is not None else None, restore_point)
+    return Target(_time(at) if at is not None else None, restore_point, backup)
 
 
 def _time(given: str) -> datetime:
