@@ -14,6 +14,7 @@ from time import monotonic, sleep
 import pytest
 
 from shopflow import settings as settings_module
+from shopflow.migrations import runner
 from shopflow.postgres.embedded import Server
 from tests.backup import s3
 from tests.conftest import fast_disk, fast_home, reachable_directory
@@ -28,10 +29,33 @@ SAVED_AS = re.compile(r"[Ss]ave (?:this|it) as `([a-z_]+\.py)`")
 pytestmark = pytest.mark.acceptance
 
 
+@pytest.fixture(scope="session")
+def made_home() -> Iterator[Path]:
+    """A home whose server was made, has the newest schema, and does not run."""
+    with reachable_directory(fast_disk()) as directory:
+        settings = settings_module.load({}, home=fast_home(directory))
+        Server(settings).start()
+        try:
+            runner.up(settings)
+        finally:
+            Server(settings).stop()
+        yield settings.home
+
+
 @pytest.fixture
-def workplace(server_directory: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """An environment with a home of its own; what is started in it is stopped afterwards."""
-    home = fast_home(server_directory)
+def workplace(
+    server_directory: Path, tmp_path: Path, made_home: Path, request: pytest.FixtureRequest
+) -> Iterator[dict[str, str]]:
+    """An environment with a home of its own; what is started in it is stopped afterwards.
+
+    The README and the tutorials begin with an empty one.
+    """
+    home = server_directory / "home"
+    if "how_to" in request.node.name:
+        # With its owners.
+        subprocess.run(["cp", "-a", made_home, home], check=True)
+    else:
+        fast_home(server_directory)
     (tmp_path / ".venv").symlink_to(sys.prefix)
     clean = {
         key: value for key, value in os.environ.items() if not key.startswith(("PG", "SHOPFLOW"))

@@ -254,6 +254,15 @@ async def test_a_cursor_of_another_list_is_refused(random_shop: Shop) -> None:
         assert (refused.value.field, refused.value.reason) == ("cursor", reason)
 
 
+async def test_a_brand_given_twice_lists_its_products_once(random_shop: Shop) -> None:
+    brands = tuple(await ids_of(random_shop, "brands"))
+    for some in (brands[:1], brands[:3]):
+        once = await random_shop.products.list(ProductFilters(brand_ids=some))
+        twice = await random_shop.products.list(ProductFilters(brand_ids=some * 2))
+        assert [item.id for item in twice.items] == [item.id for item in once.items]
+        assert once.items
+
+
 async def test_in_stock_keeps_what_is_sold_without_counting_stock(shop: Shop) -> None:
     await a_product(shop, stock_quantity=0)
     counted = await a_product(shop, stock_quantity=1)

@@ -953,7 +953,7 @@ SET LOCAL statement_timeout TO 0;
 
 -- name: analyze_products_of_shop
 -- After many changes, so that the planner need not wait for autovacuum.
-ANALYZE products;
+ANALYZE products, product_stats, product_search, search_words;
 
 -- name: analyze_variants_of_shop
 -- As for products.
@@ -965,4 +965,4 @@ ANALYZE product_images;
 
 -- name: analyze_brands_and_categories
 -- As for products.
-ANALYZE brands, categories;
+ANALYZE brands, categories, category_paths;

@@ -40,6 +40,8 @@ _ATTRIBUTE = sql.SQL("p.attributes @> ANY ({}::jsonb[])")
 _OPTION = sql.SQL("v.option_values @> ANY ({}::jsonb[])")
 _VARIANT = sql.SQL("EXISTS (SELECT FROM product_variants AS v WHERE v.product_id = p.id AND {})")
 _VARIANT_IN_STOCK = sql.SQL("(v.stock_quantity > 0 OR NOT p.track_inventory)")
+# Composed statements that are kept: whoever chooses the filters chooses among them.
+STATEMENTS = 1024
 
 
 @dataclass(frozen=True)
@@ -110,10 +112,11 @@ def _values(filters: ProductFilters, without: str | None) -> Iterator[tuple[str,
             yield name, as_document(parse(value))
         elif not isinstance(value, Sequence):
             yield name, value
-        elif name == "brand_ids" and len(value) == 1:
-            yield f"{name}.0", value[0]
         elif value:
-            yield name, list(value)
+            # A brand given twice would be listed twice.
+            once = list(dict.fromkeys(value))
+            one = name == "brand_ids" and len(once) == 1
+            yield (f"{name}.0", once[0]) if one else (name, once)
     for kind in ("attributes", "options"):
         wanted: Mapping[str, Sequence[str]] = getattr(filters, kind)
         for n, (key, values) in enumerate(sorted(wanted.items())):

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from shopflow.postgres.queries import Query
 from shopflow.products import facet_counts
-from shopflow.products.conditions import conditions, variant_condition
+from shopflow.products.conditions import STATEMENTS, conditions, variant_condition
 from shopflow.products.facet_sets import SIZE, rows, share, with_set
 from shopflow.products.filters import ProductFilters
 
@@ -91,7 +91,7 @@ def _without_own(filters: ProductFilters) -> Iterator[tuple[str, tuple[str, ...]
             yield f"{kind}_{place}", conditions(filters, without=f"{kind}.{name}").names
 
 
-@lru_cache(maxsize=256)
+@lru_cache(STATEMENTS)
 def _composed(sets: tuple[tuple[str, tuple[str, ...]], ...]) -> Query:
     """The statement for the filters in use in each set."""
     by_facet = dict(sets)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -11,7 +11,7 @@ from psycopg import AsyncConnection, sql
 from shopflow.cursors import check_limit
 from shopflow.errors import InvalidInputError
 from shopflow.postgres.queries import Query
-from shopflow.products.conditions import condition, conditions
+from shopflow.products.conditions import STATEMENTS, condition, conditions
 from shopflow.products.filters import EVERYTHING, ProductFilters
 from shopflow.products.items import FIELDS, JOINS
 from shopflow.products.models import ProductCount, ProductListing, ProductPage
@@ -196,7 +196,7 @@ async def _by_relevance(
     return ProductPage(items=found.items, next=found.next, previous=found.previous)
 
 
-@cache
+@lru_cache(STATEMENTS)
 def listing_query(
     names: tuple[str, ...],
     sort: Sort,
@@ -269,7 +269,7 @@ def _source(names: tuple[str, ...]) -> str | None:
     return "category_id" if by_category else "brand_ids" if "brand_ids" in names else None
 
 
-@cache
+@lru_cache(STATEMENTS)
 def _count_query(names: tuple[str, ...]) -> Query:
     return Query(
         "count_products",

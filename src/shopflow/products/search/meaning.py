@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 from psycopg import AsyncConnection, sql
 
 from shopflow.postgres.queries import Query
-from shopflow.products.conditions import condition, conditions
+from shopflow.products.conditions import STATEMENTS, condition, conditions
 from shopflow.products.filters import EVERYTHING, ProductFilters
 from shopflow.products.items import FIELDS, JOINS
 from shopflow.products.search.embedding import Embedding, dimensions_of, vectors_of
@@ -139,7 +139,7 @@ async def find_by_meaning(
     return page_of(answer, asked, place)
 
 
-@cache
+@lru_cache(STATEMENTS)
 def meaning_query(filters: tuple[str, ...], *, back: bool | None) -> Query:
     """Return the statement for the filters in use; `back` None for the first page."""
     statement = _STATEMENT.format(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -12,7 +12,7 @@ from psycopg import AsyncConnection, sql
 from shopflow import cursors
 from shopflow.errors import InvalidInputError
 from shopflow.postgres.queries import Query
-from shopflow.products.conditions import condition, conditions
+from shopflow.products.conditions import STATEMENTS, condition, conditions
 from shopflow.products.filters import EVERYTHING, ProductFilters
 from shopflow.products.items import FIELDS, JOINS
 from shopflow.products.models import ProductListing
@@ -148,7 +148,7 @@ async def find(
     return page_of(answer, asked, place)
 
 
-@cache
+@lru_cache(STATEMENTS)
 def find_query(filters: tuple[str, ...], *, back: bool | None) -> Query:
     """Return the statement for the filters in use; `back` None for the first page."""
     narrowed = [MATCHES, condition(filters)] if filters else [MATCHES]
