@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shopflow import settings as settings_module
 from shopflow.backup import Backup, BackupError, Store, catalogue, create, restore, verify
 from shopflow.backup.encryption import new_key
 from shopflow.backup.manifest import Found
@@ -22,12 +23,20 @@ from shopflow.postgres.embedded import Server
 from shopflow.settings import Settings
 from tests.backup.conftest import archived, mark
 from tests.backup.s3 import Peer
+from tests.conftest import fast_home
 
 
-@pytest.fixture(scope="module")
-def encrypted(live: Settings, superuser: psycopg.Connection, s3: Peer) -> Settings:
-    """The live server, whose backups go to S3, encrypted."""
-    return msgspec.structs.replace(live, backup_url=s3.url, backup_key=new_key())
+@pytest.fixture
+def encrypted(server_directory: Path, s3: Peer) -> Iterator[Settings]:
+    """A server whose backups and WAL go to S3, encrypted."""
+    settings = settings_module.load(
+        {}, home=fast_home(server_directory), backup_url=f"{s3.url}/archives", backup_key=new_key()
+    )
+    Server(settings).start()
+    try:
+        yield settings
+    finally:
+        Server(settings).stop()
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +110,7 @@ def test_an_archive_goes_to_s3_in_its_storage_class_and_encrypted(
     begun = {each[1]: each[3] for each in s3.log() if "uploads" in each[2]}
     assert made.manifest is not None
     for path in (made.data, made.manifest):
-        assert begun[f"/the-bucket/some/prefix/{path}"] == "GLACIER_IR"
+        assert begun[f"/the-bucket/some/prefix/archives/{path}"] == "GLACIER_IR"
         assert b"".join(Store(encrypted).get(path)).startswith(b"age-encryption.org/v1")
     assert made.encrypted
     assert [each.problem for each in verify(encrypted)] == [None]
@@ -165,7 +174,7 @@ create(settings.load({{}}, home=Path("{live.home}"), backup_url="file://{place}/
     assert catalogue.read(killed) == []
     assert all(each.path.startswith("base/") for each in killed.list_objects(""))
     # The server is not in anybody's way afterwards.
-    assert create(msgspec.structs.replace(live, backup_url=killed.url)).kind == "full"
+    assert create(live).kind == "full"
 
 
 @given(
@@ -199,3 +208,11 @@ def _tar(files: list[tuple[str, bytes]], manifest: bytes | None) -> bytes:
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
     return target.getvalue()
+
+
+def test_a_backup_whose_wal_goes_elsewhere_is_none(live: Settings, place: Path) -> None:
+    """The server archives to where it was started for."""
+    elsewhere = msgspec.structs.replace(live, backup_url=f"file://{place}/elsewhere")
+    with pytest.raises(BackupError, match="archives to another place"):
+        create(elsewhere)
+    assert catalogue.read(Store(elsewhere)) == []

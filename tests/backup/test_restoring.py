@@ -108,7 +108,9 @@ def test_a_store_without_a_backup_and_no_store_say_what_to_do(live: Settings, pl
 def test_a_missing_segment_is_named(
     live: Settings, superuser: psycopg.Connection, backup: Backup, place: Path
 ) -> None:
-    for name in ("before the gap", "in the gap", "after the gap"):
+    before = mark(superuser, "before the gap")
+    archived(superuser)
+    for name in ("in the gap", "after the gap"):
         mark(superuser, name)
         archived(superuser)
     segment = sorted((place / "store" / "wal").glob("0000000100*[0-9A-F].gz"))[-2]
@@ -116,8 +118,11 @@ def test_a_missing_segment_is_named(
     try:
         with pytest.raises(BackupError, match=segment.stem):
             restore(live, place / "gap")
+        restored = restore(live, place / "before", Target(before))
+        assert "before the gap" in canaries(restored.url)
     finally:
         moved.rename(segment)
+        stop(live, place / "before")
 
 
 def test_a_segment_that_cannot_be_read_is_not_taken_for_the_end(

@@ -120,3 +120,16 @@ def test_what_the_archive_has_is_removed_at_a_good_end_and_commits_wait_no_more(
 def test_without_a_directory_nothing_is_received(live: Settings) -> None:
     with pytest.raises(ConfigurationError, match="backup_stream_directory"):
         stream(live, Event())
+
+
+def test_a_stream_that_cannot_go_on_says_so_and_ends_when_told(streamed: Settings) -> None:
+    assert streamed.backup_stream_directory is not None
+    streamed.backup_stream_directory.mkdir()
+    # As another server's: pg_receivewal would begin there, and try for ever.
+    segment = streamed.backup_stream_directory / "000000010000000900000000.partial"
+    segment.write_bytes(bytes(16 * 1024 * 1024))
+    stopping = Event()
+    stopping.set()
+    stream(streamed, stopping)
+    with pytest.raises(BackupError, match=r"receives nothing: .* is ahead of the WAL"):
+        stream(streamed, Event(), patience=3)

@@ -109,8 +109,17 @@ def _read(store: Store, name: str) -> Backup:
         ) from error
 
 
+def whole(backups: Sequence[Backup]) -> list[Backup]:
+    """Return the backups that have everything they build on, the oldest first."""
+    found: dict[str, Backup] = {}
+    for backup in sorted(backups, key=lambda backup: backup.finished_at):
+        if backup.parent is None or backup.parent in found:
+            found[backup.name] = backup
+    return list(found.values())
+
+
 def choose(backups: Sequence[Backup], target: datetime | None) -> Backup:
-    """Return the newest backup that had ended before `target`, None for the newest.
+    """Return the newest whole backup that had ended before `target`, None for the newest.
 
     To a time before a backup's end PostgreSQL would restore another state, and say nothing.
 
@@ -119,7 +128,9 @@ def choose(backups: Sequence[Backup], target: datetime | None) -> Backup:
     """
     if not backups:
         raise BackupError("the store holds no backup: make one with shopflow backup create")
-    ordered = sorted(backups, key=lambda backup: backup.finished_at)
+    ordered = whole(backups)
+    if not ordered:
+        raise BackupError("no backup has everything that it builds on: bring the entries back")
     usable = [each for each in ordered if target is None or each.finished_at < target]
     if not usable:
         raise BackupError(

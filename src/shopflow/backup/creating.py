@@ -12,7 +12,7 @@ from typing import IO
 import msgspec
 import zstandard
 
-from shopflow.backup import canaries, catalogue, erasures, manifest, source
+from shopflow.backup import canaries, catalogue, erasures, manifest, segments, source
 from shopflow.backup.catalogue import Backup, Kind
 from shopflow.backup.chunks import Hashed
 from shopflow.backup.encryption import Key, key_of
@@ -132,8 +132,25 @@ def create(
         database=before.database,
         superuser=before.superuser,
     )
+    _require_wal(store, backup)
     catalogue.add(store, backup)
     return backup
+
+
+def _require_wal(store: Store, backup: Backup) -> None:
+    """Refuse a backup whose WAL the server has archived elsewhere."""
+    if backup.end_wal is None:
+        return
+    there = segments.of_files(store.names("wal"))
+    missing = segments.first_missing_to(
+        there, backup.start_wal, backup.end_wal, backup.segment_size
+    )
+    if missing is not None:
+        raise BackupError(
+            f"the WAL segment {missing}, which the backup needs, is not in {store.url}: the server"
+            " archives to another place, or to none; the embedded one has to be started again"
+            " after a change of backup_url"
+        )
 
 
 def _packed(chunks: Iterator[bytes], key: Key | None) -> Iterator[bytes]:
@@ -153,7 +170,7 @@ def _parent(backups: Sequence[Backup], server: _Cluster) -> Backup:
     # An archive may lie where reading is slow and dear.
     usable = [
         each
-        for each in backups
+        for each in catalogue.whole(backups)
         if each.manifest is not None
         and each.kind != "archive"
         and each.system_identifier == server.system_identifier

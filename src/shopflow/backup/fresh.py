@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import psycopg
 
-from shopflow.backup import archiver, catalogue, retention, segments
+from shopflow.backup import archiver, catalogue, segments
 from shopflow.backup.catalogue import Backup
 from shopflow.backup.errors import BackupError
 from shopflow.backup.status import HOURS_WITHOUT_BACKUP
@@ -29,7 +29,7 @@ def require_fresh(settings: Settings, patience: timedelta = PATIENCE) -> Backup:
         ServerError: when there is no server.
     """
     store = Store(settings)
-    backups = retention.whole(catalogue.read(store))
+    backups = catalogue.whole(catalogue.read(store))
     if not backups:
         raise BackupError("there is no backup: make one with shopflow backup create")
     newest = backups[-1]
@@ -70,4 +70,4 @@ def _wait(store: Store, segment: str, patience: timedelta) -> None:
 
 
 def _archived(store: Store) -> set[str]:
-    return {name for path in store.names("wal") if (name := segments.of_file(path))}
+    return segments.of_files(store.names("wal"))

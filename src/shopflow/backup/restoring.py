@@ -255,18 +255,16 @@ def archived(store: Store) -> set[str]:
     Raises:
         BackupError: when the store cannot be read.
     """
-    return {name for path in store.names("wal") if (name := segments.of_file(path))}
+    return segments.of_files(store.names("wal"))
 
 
 def _check_wal(store: Store, backup: Backup, target: Target) -> None:
-    needed = archived(store)
-    last = backup.end_wal if target.backup is not None else None
-    if last is not None:
-        # What was archived after it may be gone.
-        needed = {name for name in needed if name <= last}
-    missing = segments.first_missing(needed, backup.start_wal, backup.segment_size)
-    if missing is None and last is not None and last not in needed:
-        missing = last
+    there, start, size = archived(store), backup.start_wal, backup.segment_size
+    if target == LATEST or backup.end_wal is None:
+        missing = segments.first_missing(there, start, size)
+    else:
+        # What is missing after it is missed on the way to the target, which PostgreSQL tells.
+        missing = segments.first_missing_to(there, start, backup.end_wal, size)
     if missing is not None:
         raise BackupError(
             f"the WAL segment {missing} after backup {backup.name} is missing in {store.url}:"

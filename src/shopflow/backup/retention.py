@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from shopflow.backup import segments
+from shopflow.backup import catalogue, segments
 from shopflow.backup.catalogue import Backup
 from shopflow.backup.policy import Policy
 from shopflow.backup.store import Stored
@@ -58,7 +58,7 @@ def plan(
     if not backups:
         return Plan((), (), (), {})
     window = now - policy.wal_kept
-    good = whole(backups)
+    good = catalogue.whole(backups)
     anchors = _anchors(good, [segment_of(each.path) for each in wal], window)
     kept = _kept(backups, marked, anchors, policy, now)
     staying = [backup for backup in backups if backup.name in kept]
@@ -77,15 +77,6 @@ def plan(
         ),
         kept=kept,
     )
-
-
-def whole(backups: Iterable[Backup]) -> list[Backup]:
-    """Return the backups that have everything they build on, the oldest first."""
-    found: dict[str, Backup] = {}
-    for backup in sorted(backups, key=lambda backup: backup.finished_at):
-        if backup.parent is None or backup.parent in found:
-            found[backup.name] = backup
-    return list(found.values())
 
 
 def segment_of(path: str) -> str | None:

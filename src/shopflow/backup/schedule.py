@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 import psycopg
 
-from shopflow.backup import catalogue, retention
+from shopflow.backup import catalogue
 from shopflow.backup.catalogue import Backup, Kind
 from shopflow.backup.creating import create
 from shopflow.backup.errors import BackupError
@@ -95,7 +95,7 @@ def wanted(backups: Sequence[Backup], policy: Policy, now: datetime) -> Kind | N
         or any(backup.started_at.astimezone(UTC).date() == since.date() for backup in archives)
     ):
         return "full"
-    whole = retention.whole(backups)
+    whole = catalogue.whole(backups)
     # It builds on what is no archive, which may lie where reading is slow.
     if (
         policy.incremental_every is not None

@@ -1,7 +1,7 @@
 """WAL segments by their names: which are needed, and which of them is missing."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 NAME = re.compile(r"[0-9A-F]{24}")
 # As archived, compressed or not; a backup's label and what is not whole are called after one.
@@ -40,6 +40,17 @@ def first_missing(archived: Iterable[str], start: str, size: int) -> str | None:
     missing = (number for number in range(first, last + 1) if number not in numbers)
     number = next(missing, None)
     return None if number is None else _name(timeline, number, size)
+
+
+def first_missing_to(archived: Collection[str], start: str, end: str, size: int) -> str | None:
+    """Return the first segment that is missing from `start` to `end`, None when all are there."""
+    up_to = {name for name in archived if name <= end}
+    return first_missing(up_to, start, size) or (None if end in up_to else end)
+
+
+def of_files(paths: Iterable[str]) -> set[str]:
+    """Return the names of the segments that are among archived files."""
+    return {name for path in paths if (name := of_file(path))}
 
 
 def unbroken_since(archived: Iterable[str], timeline: str, size: int) -> str | None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import psycopg
 
-from shopflow.backup import archiver, catalogue, retention, segments
+from shopflow.backup import archiver, catalogue, segments
 from shopflow.backup.archiver import Archiver
 from shopflow.backup.catalogue import Backup
 from shopflow.backup.policy import Policy
@@ -109,7 +109,7 @@ def assess(
         drilled: the last drill.
     """
     wal = {name: each for each in archived if (name := segments.of_file(each.path))}
-    good = retention.whole(backups)
+    good = catalogue.whole(backups)
     newest = max((each.modified for each in wal.values()), default=None)
     rpo = archiver.unarchived(live) if live else None
     rto, rto_from = _predicted(good, wal, drilled)

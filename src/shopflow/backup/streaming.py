@@ -6,6 +6,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import IO
@@ -30,6 +31,7 @@ PARTIAL = ".partial"
 CLEAN_SECONDS = 60.0
 STOP_SECONDS = 30.0
 POLL_SECONDS = 0.1
+START_SECONDS = 30.0
 
 
 def directory(settings: Settings) -> Path:
@@ -51,6 +53,7 @@ def stream(
     stopping: threading.Event,
     *,
     synchronous: bool = False,
+    patience: float = START_SECONDS,
     report: Callable[[str], None] = silent,
 ) -> None:
     """Receive the server's WAL as it is written, until `stopping` is set (§7.1).
@@ -64,6 +67,7 @@ def stream(
         stopping: set, as by a signal, to end in good order.
         synchronous: from when we receive until we end in good order a commit returns only when
             we have it on disk, so that none is lost; while we are away by accident commits wait.
+        patience: seconds within which the server must have begun to send.
         report: told what is done.
 
     Raises:
@@ -90,7 +94,8 @@ def stream(
             command, stderr=errors, env=server.environment()
         )
         try:
-            _wait_received(settings, process, errors)
+            if not _wait_received(settings, process, errors, stopping, patience):
+                return
             report(f"receiving WAL into {place}")
             if synchronous:
                 _make_synchronous(settings, STREAM)
@@ -98,12 +103,15 @@ def stream(
             while not stopping.wait(CLEAN_SECONDS):
                 if process.poll() is not None:
                     raise BackupError(f"pg_receivewal ended: {_said(errors)}")
-                clean(place, store)
+                try:
+                    clean(place, store)
+                except BackupError as error:
+                    # What is received matters more than what could be removed.
+                    report(str(error))
             if synchronous:
                 _make_asynchronous(settings, report)
         finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(STOP_SECONDS)
+            _end(process)
     clean(place, store)
 
 
@@ -112,7 +120,7 @@ def clean(place: Path, store: Store) -> None:
     found = [path for path in place.iterdir() if segments.NAME.fullmatch(path.name)]
     if not found:
         return
-    archived = {name.partition(".")[0] for name in store.names("wal")}
+    archived = segments.of_files(store.names("wal"))
     for path in found:
         if path.name in archived:
             path.unlink()
@@ -150,18 +158,38 @@ def bring(
         target.chmod(0o600)
 
 
-def _wait_received(settings: Settings, process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
-    """Return once the server sends."""
+def _wait_received(
+    settings: Settings,
+    process: subprocess.Popen[bytes],
+    errors: IO[bytes],
+    stopping: threading.Event,
+    patience: float,
+) -> bool:
+    """Return True once the server sends, False when it is to stop before.
+
+    pg_receivewal tries again for ever: also where it can never go on, as from a directory with
+    another server's WAL.
+    """
+    deadline = time.monotonic() + patience
     with source.connect(settings) as connection:
         while not connection.execute(
             "SELECT FROM pg_replication_slots WHERE slot_name = %(name)s AND active",
             {"name": STREAM},
         ).rowcount:
-            try:
-                process.wait(POLL_SECONDS)
-            except subprocess.TimeoutExpired:
-                continue
-            raise BackupError(f"pg_receivewal ended: {_said(errors)}")
+            if stopping.wait(POLL_SECONDS):
+                return False
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise BackupError(f"pg_receivewal receives nothing: {_said(errors)}")
+    return True
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _make_synchronous(settings: Settings, name: str) -> None:
@@ -187,8 +215,13 @@ def _said(errors: IO[bytes]) -> str:
 def _ensure_slot(connection: psycopg.Connection) -> None:
     """Have the server keep what was not received, from now on."""
     found = connection.execute(
-        "SELECT active FROM pg_replication_slots WHERE slot_name = %(name)s", {"name": STREAM}
+        "SELECT active, wal_status FROM pg_replication_slots WHERE slot_name = %(name)s",
+        {"name": STREAM},
     ).fetchone()
+    if found is not None and found[1] == "lost":
+        # It was away for longer than the server keeps WAL for it: the archive has what is missing.
+        connection.execute("SELECT pg_drop_replication_slot(%(name)s)", {"name": STREAM})
+        found = None
     if found is None:
         connection.execute(
             "SELECT pg_create_physical_replication_slot(%(name)s, true)", {"name": STREAM}
